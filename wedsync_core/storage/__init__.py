@@ -1,0 +1,6 @@
+"""The only way to a database: open it, bring its schema up to date, read and write in transactions."""
+
+from wedsync_core.storage.database import Database, UtcDateTime, sqlite_url
+from wedsync_core.storage.migrations import SchemaNewerThanCode, migrate
+
+__all__ = ["Database", "SchemaNewerThanCode", "UtcDateTime", "migrate", "sqlite_url"]
