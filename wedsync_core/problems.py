@@ -21,7 +21,7 @@ class FieldProblem:
         return {"field": self.field, "message": self.message}
 
 
-class Problem(Exception):  # noqa: N818 -- the RFC's own word
+class Problem(Exception):
     """A refusal or a failure that a client is told about.
 
     ``retryable`` says whether the same request can succeed later; it becomes the ``retryable`` member.

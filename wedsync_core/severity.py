@@ -111,9 +111,7 @@ def affected_workflows(affects: str | Iterable[str]) -> frozenset[str]:
     return frozenset(name.strip() for name in names if name.strip())
 
 
-def classify(
-    signal: Signal, calendar: Mapping[str, RegionFacts], settings: SeveritySettings | None = None
-) -> Decision:
+def classify(signal: Signal, calendar: Mapping[str, RegionFacts], settings: SeveritySettings | None = None) -> Decision:
     """Judge ``signal`` by the calendar of the regions it affects.
 
     A region the calendar does not know, and no region at all, both mean every region: not knowing where is no
@@ -151,9 +149,7 @@ def _wedding_live(facts: RegionFacts, limits: SeveritySettings) -> bool:
     return facts.is_wedding_day or facts.weddings_in_progress >= limits.weddings_needed
 
 
-def _first_match(
-    signal: Signal, live: list[RegionFacts], affected: list[RegionFacts]
-) -> tuple[str, Severity, str]:
+def _first_match(signal: Signal, live: list[RegionFacts], affected: list[RegionFacts]) -> tuple[str, Severity, str]:
     workflows = ", ".join(sorted(signal.workflows))
     if signal.workflows and live:
         where = "; ".join(f"{facts.region}: {facts.reason}" for facts in live)

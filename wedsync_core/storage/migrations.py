@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from alembic import context
+from alembic import command, context
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -13,7 +13,6 @@ from alembic.util import CommandError
 from sqlalchemy import MetaData, text
 from sqlalchemy.engine import Connection
 
-from alembic import command
 from wedsync_core.storage.database import Database
 
 _MIGRATION_LOCK = 259_000_001

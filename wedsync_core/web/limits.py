@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NoReturn, TypeVar
 
 from flask import Request
@@ -65,7 +66,8 @@ def as_model(model: type[Model], value: Any) -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise Invalid(_sentence(fields := field_problems(error)), *fields) from error
+        fields = field_problems(error)
+        raise Invalid(_sentence(fields), *fields) from error
 
 
 def field_problems(error: ValidationError) -> list[FieldProblem]:
@@ -81,28 +83,19 @@ def _sentence(fields: list[FieldProblem]) -> str:
     return first if len(fields) == 1 else f"{first} (and {len(fields) - 1} more)"
 
 
+_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_NOT_BRACKETS = re.compile(r"[^][{}]+")
+
+
 def _refuse_depth(text: str) -> None:
-    depth = 0
-    quoted = escaped = False
     # Most bodies cannot nest too deep: the brackets are counted before they are walked.
     if text.count("[") + text.count("{") <= DEEPEST:
         return
-    for character in text:
-        if quoted:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                quoted = False
-        elif character == '"':
-            quoted = True
-        elif character in "[{":
-            depth += 1
-            if depth > DEEPEST:
-                raise Malformed(f"the body nests deeper than {DEEPEST} levels")
-        elif character in "]}":
-            depth -= 1
+    depth = 0
+    for bracket in _NOT_BRACKETS.sub("", _STRINGS.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        if depth > DEEPEST:
+            raise Malformed(f"the body nests deeper than {DEEPEST} levels")
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -22,7 +22,7 @@ class RunningService(Protocol):
 
 
 class Server(BaseApplication):  # type: ignore[misc] # gunicorn's base class is untyped
-    """gunicorn with our settings. The service is built in the worker, after the fork: engines and threads stay there."""
+    """gunicorn with our settings. The service is built in the worker, after the fork, where its threads stay."""
 
     def __init__(self, build: Callable[[], RunningService], host: str, port: int, threads: int) -> None:
         self._build = build
