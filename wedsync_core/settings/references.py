@@ -1,0 +1,56 @@
+"""Names in one part of the file that must stand in another: a page to nobody is found at start, not at 03:00."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from wedsync_core.problems import FieldProblem
+from wedsync_core.settings.model import EVERYONE, EmailChannel, Settings
+
+
+def dangling(settings: Settings) -> list[FieldProblem]:
+    """Return every reference that leads nowhere, in the order of the file."""
+    return [*_people(settings), *_roles(settings), *_escalation(settings)]
+
+
+def _people(settings: Settings) -> Iterator[FieldProblem]:
+    for key, person in settings.people.items():
+        for index, method in enumerate(person.contact):
+            path = f"people.{key}.contact.{index}"
+            channel = settings.channels.get(method.channel)
+            if channel is None:
+                yield FieldProblem(f"{path}.channel", _no_such("channel", method.channel, settings.channels))
+            elif isinstance(channel, EmailChannel) and not method.address:
+                yield FieldProblem(f"{path}.address", "an e-mail channel needs the person's address")
+
+
+def _roles(settings: Settings) -> Iterator[FieldProblem]:
+    for role, members in settings.roles.items():
+        for index, member in enumerate(members):
+            if member not in settings.people:
+                yield FieldProblem(f"roles.{role}.{index}", _no_such("person", member, settings.people))
+
+
+def _escalation(settings: Settings) -> Iterator[FieldProblem]:
+    known = {*settings.roles, EVERYONE}
+    for name, policy in settings.escalation.policies.items():
+        for number, step in enumerate(policy.steps):
+            for index, role in enumerate(step.roles):
+                if role not in known:
+                    path = f"escalation.policies.{name}.steps.{number}.roles.{index}"
+                    yield FieldProblem(path, _no_such("role", role, known))
+    for number, route in enumerate(settings.escalation.routes):
+        if route.policy not in settings.escalation.policies:
+            path = f"escalation.routes.{number}.policy"
+            yield FieldProblem(path, _no_such("policy", route.policy, settings.escalation.policies))
+    last = settings.escalation.routes[-1]
+    if last.severity is not None or last.on_wedding_day is not None:
+        path = f"escalation.routes.{len(settings.escalation.routes) - 1}"
+        yield FieldProblem(path, "the last route must fit every incident: leave its conditions out")
+    if not settings.roles.get(settings.escalation.emergency_role):
+        path = "escalation.emergency_role"
+        yield FieldProblem(path, f"the role {settings.escalation.emergency_role!r} must have at least one member")
+
+
+def _no_such(what: str, name: str, known: Collection[str]) -> str:
+    return f"there is no {what} {name!r}; there is: {', '.join(sorted(known)) or 'none'}"
