@@ -1,6 +1,14 @@
 """Fakes shared by the tests: small real objects in place of the machine's clock, network and people."""
 
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
 
 from wedsync_core.clock import require_aware
 
@@ -30,3 +38,90 @@ class FakeClock:
 
     def set(self, moment: datetime) -> None:
         self._now = require_aware(moment, "moment")
+
+
+@dataclass(frozen=True)
+class Received:
+    """One request as it came over the wire; header names in lower case."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class HttpSink:
+    """A real HTTP server on a free loopback port that keeps what it receives and answers as it is told.
+
+    `answer` is a status for every request, or a function from a request to status, headers and body. It takes
+    requests only inside a `with` block; `stop` and `start` play an outage, the port stays the same.
+    """
+
+    def __init__(self, answer: int | Callable[[Received], tuple[int, dict[str, str], bytes]] = 200) -> None:
+        self.answer = answer
+        self._received: list[Received] = []
+        self._changed = threading.Condition()
+        self._port = 0
+        self._server: ThreadingHTTPServer | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def received(self) -> list[Received]:
+        with self._changed:
+            return list(self._received)
+
+    def wait_for(self, condition: Callable[[list[Received]], bool], timeout: float = 10.0) -> list[Received]:
+        """Wait until the requests so far satisfy the condition; returns them; fails the test otherwise."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: condition(self._received), timeout), self._received  # noqa: S101
+            return list(self._received)
+
+    def start(self) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), self._handler())
+        self._port = self._server.server_port
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        sink = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                length = int(self.headers.get("Content-Length", "0"))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                request = Received(self.command, self.path, headers, self.rfile.read(length))
+                answer = sink.answer
+                status, extra, body = (answer, {}, b"{}") if isinstance(answer, int) else answer(request)
+                with sink._changed:
+                    sink._received.append(request)
+                    sink._changed.notify_all()
+                self.send_response(status)
+                for name, value in extra.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_PUT = do_POST  # noqa: N815 - the base class's names
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+                """Say nothing."""
+
+        return Handler
