@@ -76,7 +76,7 @@ class HttpSink:
     def wait_for(self, condition: Callable[[list[Received]], bool], timeout: float = 10.0) -> list[Received]:
         """Wait until the requests so far satisfy the condition; returns them; fails the test otherwise."""
         with self._changed:
-            assert self._changed.wait_for(lambda: condition(self._received), timeout), self._received  # noqa: S101
+            assert self._changed.wait_for(lambda: condition(self._received), timeout), self._received
             return list(self._received)
 
     def start(self) -> None:
