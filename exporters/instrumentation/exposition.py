@@ -29,8 +29,8 @@ def serve_metrics(
                 return Response(str(refusal) + "\n", 401, refusal.headers, content_type="text/plain; charset=utf-8")
         try:
             encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        except ValueError:
-            # A version in the Accept header that is no version.
+        except (ValueError, TypeError):
+            # A version in the Accept header that is no version: the library compares it unread.
             encode, content_type = choose_encoder("")
         return Response(encode(registry), content_type=content_type)
 
