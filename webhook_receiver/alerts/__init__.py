@@ -1,0 +1,1 @@
+"""What Alertmanager says, turned into episodes: one life of one alert each."""

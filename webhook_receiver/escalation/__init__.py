@@ -1,0 +1,1 @@
+"""Who is told when: policies as data, steps as due rows."""

@@ -1,0 +1,1 @@
+"""The incident record: its states, its judgement, its log."""

@@ -1,0 +1,1 @@
+"""Who fills a role at a moment, and how they are reached."""

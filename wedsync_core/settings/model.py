@@ -14,6 +14,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 """A name that can stand in a label, a URL and a file name."""
 SeverityName = Literal["critical", "high", "medium", "low"]
 RoleName = Literal["ingest", "viewer", "responder", "admin", "alertmanager"]
+WorkflowName = Literal["photo_upload", "messaging", "payment", "booking", "timeline"]
 Port = Annotated[int, Field(ge=1, le=65535)]
 EVERYONE: Name = "all_hands"
 """The role that stands for every person."""
@@ -192,6 +193,8 @@ class Settings(Section):
 
     data_dir: Path = Path("var/data")
     services: list[Name] = []
+    workflows: dict[WorkflowName, Name] = {}
+    """The service that carries each wedding workflow."""
     exporters: ListenSettings = ListenSettings(port=8081)
     receiver: ListenSettings = ListenSettings(port=8082)
     databases: DatabaseSettings = DatabaseSettings()
@@ -207,6 +210,11 @@ class Settings(Section):
     escalation: EscalationSettings
     otlp_endpoint: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def service_of_workflow(self) -> dict[str, str]:
+        """The service that carries each wedding workflow."""
+        return {str(workflow): service for workflow, service in self.workflows.items()}
 
     @property
     def telemetry_database_url(self) -> str:

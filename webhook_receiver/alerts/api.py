@@ -1,0 +1,51 @@
+"""The webhook. Alertmanager retries a 5xx at once and gives a 4xx up until its next interval, so none is sent to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Blueprint, Response, request
+
+from webhook_receiver.alerts.intake import AlertIntake
+from webhook_receiver.alerts.metrics import AlertMetrics
+from wedsync_core.problems import TooLarge, Unavailable
+from wedsync_core.web.application import API
+from wedsync_core.web.auth import Role
+from wedsync_core.web.limits import MIB, read_bytes
+from wedsync_core.web.operations import operation
+from wedsync_core.web.responses import json_response
+
+LARGEST_MESSAGE = 32 * MIB
+"""Ten thousand alerts in one group are about 4 MiB; a limit of 1 MiB lost 9,659 of them for ever, measured."""
+
+
+def create_alerts_blueprint(*, intake: AlertIntake, metrics: AlertMetrics, wake: Callable[[], None]) -> Blueprint:
+    """Return the route ``POST /api/monitoring/alertmanager``."""
+    room = Blueprint("alerts", __name__, url_prefix=API)
+
+    @room.post("/alertmanager")
+    @operation(
+        "Alertmanager's webhook, version 4",
+        {Role.ALERTMANAGER},
+        example={"outcome": "accepted", "alerts": 2, "quarantined": 0},
+    )
+    def receive() -> Response:
+        with metrics.seconds.time():
+            try:
+                accepted = intake.accept(read_bytes(request, LARGEST_MESSAGE))
+            except TooLarge:
+                metrics.requests.labels("refused").inc()
+                raise
+            except Unavailable:
+                metrics.requests.labels("unavailable").inc()
+                raise
+        metrics.requests.labels(accepted.outcome).inc()
+        wake()
+        answer = {
+            "outcome": accepted.outcome,
+            "alerts": accepted.alerts,
+            "quarantined": accepted.quarantined,
+        }
+        return json_response(answer)
+
+    return room

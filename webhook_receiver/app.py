@@ -1,0 +1,141 @@
+"""Wires the receiver together, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flask import Flask
+from prometheus_client import CollectorRegistry
+from wedsync_core.weddings.calendar import WeddingCalendar
+
+from webhook_receiver.alerts.api import create_alerts_blueprint
+from webhook_receiver.alerts.intake import AlertIntake
+from webhook_receiver.alerts.metrics import AlertMetrics
+from webhook_receiver.collectors import IncidentCollector
+from webhook_receiver.escalation.api import create_escalation_blueprint
+from webhook_receiver.escalation.metrics import EscalationMetrics
+from webhook_receiver.escalation.policy import choose_policy
+from webhook_receiver.escalation.service import Escalation
+from webhook_receiver.incidents.api import create_incidents_blueprint
+from webhook_receiver.incidents.metrics import IncidentMetrics
+from webhook_receiver.incidents.service import CalendarFacts, Incidents
+from webhook_receiver.notify import outbox
+from webhook_receiver.notify.channels import Channel, build_channels
+from webhook_receiver.notify.metrics import DeliveryMetrics
+from webhook_receiver.notify.pipeline import Delivery
+from webhook_receiver.oncall.roster import Roster
+from webhook_receiver.ticker import Duty, Ticker
+from wedsync_core.clock import Clock, SystemClock
+from wedsync_core.settings import Settings
+from wedsync_core.severity import SeveritySettings
+from wedsync_core.storage import Database, migrate
+from wedsync_core.telemetry.traces import trace_service
+from wedsync_core.web.application import create_service
+from wedsync_core.web.auth import Role, Tokens
+
+NAME = "webhook_receiver"
+
+
+@dataclass
+class Receiver:
+    """The running receiver. Tests turn ``ticker`` and ``delivery`` by hand; the server starts them."""
+
+    app: Flask
+    database: Database
+    ticker: Ticker
+    delivery: Delivery
+    calendar: WeddingCalendar | None
+
+    def start(self) -> None:
+        """Start the loops."""
+        if self.calendar is not None:
+            self.calendar.start()
+        self.ticker.start()
+
+    def stop(self) -> None:
+        """Stop the loops and let what is on the wire finish."""
+        self.ticker.stop()
+        self.delivery.stop()
+        if self.calendar is not None:
+            self.calendar.stop()
+        self.database.close()
+
+
+def build_receiver(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    calendar: CalendarFacts | None = None,
+    channels: dict[str, Channel] | None = None,
+) -> Receiver:
+    """Open the database, bring its schema up to date, and wire the rooms.
+
+    ``clock``, ``calendar`` and ``channels`` are replaced in tests. Raises Unavailable and SchemaNewerThanCode.
+    """
+    time = clock or SystemClock()
+    registry = CollectorRegistry()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.incidents_database_url)
+    migrate(database, NAME)
+    weddings = None if calendar else WeddingCalendar(settings.calendar, settings.data_dir / NAME, time)
+    incidents = Incidents(
+        calendar=calendar or weddings.facts,  # type: ignore[union-attr] # one of the two is there
+        limits=SeveritySettings(
+            weddings_needed=settings.calendar.weddings_needed,
+            many_users=settings.severity.many_users,
+            near_wedding_hours=settings.severity.near_wedding.total_seconds() / 3600,
+        ),
+        choose_policy=lambda decision: choose_policy(decision, settings.escalation).as_json(),
+        cancel_pages=outbox.cancel,
+        service_of_workflow=settings.service_of_workflow,
+        metrics=IncidentMetrics(registry),
+    )
+    escalation = Escalation(
+        database=database,
+        incidents=incidents,
+        roster=Roster(settings.people, settings.roles, settings.escalation.emergency_role),
+        base_url=settings.receiver.url,
+        clock=time,
+        metrics=EscalationMetrics(registry, settings.escalation.policies),
+    )
+    alert_metrics = AlertMetrics(registry)
+    intake = AlertIntake(database=database, incidents=incidents, clock=time, metrics=alert_metrics)
+    delivery = Delivery(
+        database=database,
+        channels=channels or build_channels(settings.channels, settings.data_dir),
+        clock=time,
+        metrics=DeliveryMetrics(registry, settings.channels),
+    )
+    ticker = Ticker(
+        (
+            Duty("pending_messages", intake.process_pending),
+            Duty("acknowledgements", escalation.expire_acknowledgements),
+            Duty("escalation", escalation.take_due_steps),
+            Duty("delivery", delivery.send_due),
+            Duty("old_messages", intake.forget_old_messages, every=timedelta(minutes=10)),
+        ),
+        time,
+        registry,
+    )
+    registry.register(IncidentCollector(database, time))
+
+    def ready() -> None:
+        database.check()
+        ticker.check()
+
+    app = create_service(
+        NAME,
+        tokens=Tokens({Role(name): path for name, path in settings.access.token_files.items()}),
+        registry=registry,
+        blueprints=(
+            create_alerts_blueprint(intake=intake, metrics=alert_metrics, wake=ticker.wake),
+            create_incidents_blueprint(
+                database=database, incidents=incidents, people=settings.people, clock=time, wake=ticker.wake
+            ),
+            create_escalation_blueprint(database=database, escalation=escalation, wake=ticker.wake),
+        ),
+        ready=ready,
+    )
+    trace_service(app, NAME, settings.otlp_endpoint)
+    return Receiver(app, database, ticker, delivery, weddings)

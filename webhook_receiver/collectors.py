@@ -1,0 +1,77 @@
+"""Series that are read from the rows at scrape: what is open, what waits, how late it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from webhook_receiver.alerts import store as alerts
+from webhook_receiver.incidents import store as incidents
+from webhook_receiver.notify import outbox
+from wedsync_core.clock import Clock
+from wedsync_core.problems import Unavailable
+from wedsync_core.severity import Severity
+from wedsync_core.storage import Database
+
+
+class IncidentCollector(Collector):
+    """Reads the incident database once per scrape.
+
+    Without a database only ``wedsync_incident_database_up`` is left, at 0: the other gauges end instead of lying.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Name the series without reading the database, so that registering needs none."""
+        return iter([GaugeMetricFamily("wedsync_incident_database_up", "Whether the incident database answers.")])
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield every gauge."""
+        up = GaugeMetricFamily("wedsync_incident_database_up", "Whether the incident database answers.")
+        try:
+            families = self._read()
+        except Unavailable:
+            up.add_metric([], 0)
+            yield up
+            return
+        up.add_metric([], 1)
+        yield up
+        yield from families
+
+    def _read(self) -> list[GaugeMetricFamily]:
+        now = self._clock.now()
+        with self._database.read() as transaction:
+            open_counts = incidents.open_counts(transaction)
+            overdue = incidents.most_overdue(transaction)
+            depth, oldest = outbox.backlog(transaction)
+            quarantined = alerts.quarantined_count(transaction)
+            watchdog = alerts.watchdog_last_seen(transaction)
+        by_severity = GaugeMetricFamily("wedsync_incidents_open", "Incidents not resolved.", labels=["severity"])
+        for severity in Severity:
+            by_severity.add_metric([severity.value], open_counts.get(severity.value, 0))
+        return [
+            by_severity,
+            _gauge("wedsync_escalation_overdue_seconds", "How late the latest due step is.", _age(overdue, now)),
+            _gauge("wedsync_outbox_depth", "Pages queued and not yet sent.", depth),
+            _gauge("wedsync_outbox_oldest_seconds", "Age of the oldest page not yet sent.", _age(oldest, now)),
+            _gauge("wedsync_alerts_quarantined", "Alerts set aside because they were not understood.", quarantined),
+            _gauge(
+                "wedsync_watchdog_last_seen_timestamp_seconds",
+                "Last sighting of the always-firing alert; 0 if never.",
+                watchdog.timestamp() if watchdog else 0,
+            ),
+        ]
+
+
+def _age(moment: datetime | None, now: datetime) -> float:
+    return max((now - moment).total_seconds(), 0.0) if moment else 0.0
+
+
+def _gauge(name: str, documentation: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, documentation, value=value)

@@ -1,0 +1,114 @@
+"""Which policy an incident follows, and which step comes next when. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from wedsync_core.settings import EscalationSettings, EscalationStep, PolicySettings
+from wedsync_core.severity import Decision
+
+
+@dataclass(frozen=True)
+class Step:
+    """People told at one moment. ``level`` counts from 1."""
+
+    level: int
+    after: timedelta
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The policy of one incident, as it was when the incident opened."""
+
+    name: str
+    steps: tuple[Step, ...]
+    repeat_every: timedelta | None
+    acknowledgement_expires: timedelta | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the stored snapshot; spans in seconds."""
+        return {
+            "name": self.name,
+            "steps": [{"after": step.after.total_seconds(), "roles": list(step.roles)} for step in self.steps],
+            "repeat_every": self.repeat_every.total_seconds() if self.repeat_every else None,
+            "acknowledgement_expires": (
+                self.acknowledgement_expires.total_seconds() if self.acknowledgement_expires else None
+            ),
+        }
+
+
+@dataclass(frozen=True)
+class Due:
+    """The step to take, whether it repeats the last, and when the one after it is due (None: none is left)."""
+
+    step: Step
+    level: int
+    cycle: int
+    next_at: datetime | None
+    reason: str
+
+
+def policy_from_settings(name: str, settings: PolicySettings) -> Policy:
+    """Return the policy written in the settings file."""
+    return Policy(
+        name=name,
+        steps=_numbered(settings.steps),
+        repeat_every=settings.repeat_every,
+        acknowledgement_expires=settings.acknowledgement_expires,
+    )
+
+
+def policy_from_snapshot(snapshot: Mapping[str, Any]) -> Policy:
+    """Return the policy stored with an incident."""
+    return Policy(
+        name=snapshot["name"],
+        steps=tuple(
+            Step(level=number, after=timedelta(seconds=step["after"]), roles=tuple(step["roles"]))
+            for number, step in enumerate(snapshot["steps"], start=1)
+        ),
+        repeat_every=_span(snapshot["repeat_every"]),
+        acknowledgement_expires=_span(snapshot["acknowledgement_expires"]),
+    )
+
+
+def choose_policy(decision: Decision, settings: EscalationSettings) -> Policy:
+    """Return the policy of the first route that fits; the settings guarantee that the last fits everything."""
+    for route in settings.routes:
+        severity_fits = route.severity is None or decision.severity.value in route.severity
+        day_fits = route.on_wedding_day is None or route.on_wedding_day == decision.on_wedding_day
+        if severity_fits and day_fits:
+            return policy_from_settings(route.policy, settings.policies[route.policy])
+    raise LookupError("no route fits, though the last must fit everything")
+
+
+def next_step(policy: Policy, level: int, cycle: int, now: datetime) -> Due:
+    """Return the step that follows ``level`` (0: none taken yet), taken at ``now``.
+
+    The next delay counts from ``now``, the moment the step is truly taken: after an outage one overdue step fires at
+    once and the others keep their distance, instead of all firing in a burst.
+    """
+    if level < len(policy.steps):
+        step = policy.steps[level]
+        return Due(step, step.level, cycle, _after(policy, step, now), "next_step")
+    last = policy.steps[-1]
+    repeat_at = now + policy.repeat_every if policy.repeat_every else None
+    return Due(last, last.level, cycle + 1, repeat_at, "policy_exhausted")
+
+
+def _after(policy: Policy, step: Step, now: datetime) -> datetime | None:
+    if step.level < len(policy.steps):
+        return now + (policy.steps[step.level].after - step.after)
+    # Past the last step there is always one more due moment: to repeat, or to tell the emergency role once.
+    return now + (policy.repeat_every or timedelta(minutes=15))
+
+
+def _numbered(steps: Sequence[EscalationStep]) -> tuple[Step, ...]:
+    return tuple(Step(number, step.after, tuple(step.roles)) for number, step in enumerate(steps, start=1))
+
+
+def _span(seconds: float | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)

@@ -1,0 +1,99 @@
+"""How an incident looks to a client: the specification's keys, moments as RFC 3339 text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from wedsync_core.clock import format_timestamp
+from wedsync_core.settings import Person
+
+_COLUMNS = (
+    "title",
+    "description",
+    "status",
+    "severity",
+    "wedding_impact",
+    "service",
+    "type",
+    "affects",
+    "regions",
+    "auto_created",
+    "decision",
+    "context",
+    "escalation_policy",
+    "current_escalation_level",
+    "escalated_at",
+    "escalated_by",
+    "next_escalation_at",
+    "acknowledged_at",
+    "acknowledged_by",
+    "acknowledgement_expires_at",
+    "resolved_at",
+    "resolved_by",
+    "created_at",
+    "updated_at",
+)
+
+
+def present_incident(row: Any, updates: Iterable[Any], people: Mapping[str, Person]) -> dict[str, Any]:
+    """Return an incident with its latest log entries and whom it is assigned to."""
+    shown = {name: _plain(getattr(row, name)) for name in _COLUMNS}
+    return {
+        "id": str(row.id),
+        **shown,
+        "assigned_to": _assignee(row.assigned_to, people),
+        "updates": [present_event(event) for event in updates],
+    }
+
+
+def present_event(row: Any) -> dict[str, Any]:
+    """Return one log entry."""
+    return {
+        "id": str(row.id),
+        "kind": row.kind,
+        "actor": row.actor,
+        "detail": row.detail,
+        "created_at": format_timestamp(row.created_at),
+    }
+
+
+def present_alert(row: Any) -> dict[str, Any]:
+    """Return one episode of an alert."""
+    return {
+        "fingerprint": row.fingerprint,
+        "state": row.state,
+        "labels": row.labels,
+        "annotations": row.annotations,
+        "starts_at": _plain(row.starts_at),
+        "ends_at": _plain(row.ends_at),
+        "last_seen_at": _plain(row.last_seen_at),
+        "sightings": row.sightings,
+        "generator_url": row.generator_url,
+    }
+
+
+def present_notification(row: Any) -> dict[str, Any]:
+    """Return one page and how far it got; never its address."""
+    return {
+        "person": row.person,
+        "channel": row.channel,
+        "state": row.state,
+        "attempts": row.attempts,
+        "escalation_level": row.message.get("escalation_level"),
+        "created_at": _plain(row.created_at),
+        "finished_at": _plain(row.finished_at),
+        "last_error": row.last_error,
+    }
+
+
+def _assignee(key: str | None, people: Mapping[str, Person]) -> dict[str, Any] | None:
+    if key is None or key not in people:
+        return None
+    person = people[key]
+    return {"name": person.name, "role": key, "contact_info": [method.channel for method in person.contact]}
+
+
+def _plain(value: Any) -> Any:
+    return format_timestamp(value) if isinstance(value, datetime) else value

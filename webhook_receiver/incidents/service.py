@@ -1,0 +1,193 @@
+"""What can happen to an incident. Each call works inside the caller's transaction and writes the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from wedsync_core.season import RegionFacts
+
+from webhook_receiver.incidents import store
+from webhook_receiver.incidents.classification import affected_services
+from webhook_receiver.incidents.incident import EventKind, Status, require_move
+from webhook_receiver.incidents.metrics import IncidentMetrics
+from wedsync_core.clock import format_timestamp
+from wedsync_core.problems import NotFound
+from wedsync_core.redaction import redact, redact_text
+from wedsync_core.severity import Decision, SeveritySettings, Signal, classify
+from wedsync_core.storage import Transaction
+
+CalendarFacts = Callable[[datetime], Mapping[str, RegionFacts]]
+PolicySnapshot = Mapping[str, Any]
+"""A policy as escalation writes it. Read here: ``name``, and ``acknowledgement_expires`` in seconds or None."""
+PolicyChoice = Callable[[Decision], PolicySnapshot]
+CancelPages = Callable[[Transaction, int, datetime], int]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is known when an incident opens."""
+
+    title: str
+    description: str
+    signal: Signal
+    actor: str
+    auto_created: bool
+    runbook_url: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The incident just opened."""
+
+    incident_id: int
+    decision: Decision
+    policy_name: str
+
+
+class Incidents:
+    """Opens, acknowledges and resolves incidents.
+
+    Nobody is told from here: an open incident has a due moment, and the ticker finds it.
+    """
+
+    def __init__(
+        self,
+        *,
+        calendar: CalendarFacts,
+        limits: SeveritySettings,
+        choose_policy: PolicyChoice,
+        cancel_pages: CancelPages,
+        service_of_workflow: Mapping[str, str],
+        metrics: IncidentMetrics,
+    ) -> None:
+        self._calendar = calendar
+        self._limits = limits
+        self._choose_policy = choose_policy
+        self._cancel_pages = cancel_pages
+        self._service_of_workflow = service_of_workflow
+        self._metrics = metrics
+
+    def open(self, transaction: Transaction, report: Report, now: datetime) -> Opened:
+        """Judge and write a new incident; its first escalation step is due at once."""
+        calendar = self._calendar(now)
+        decision = classify(report.signal, calendar, self._limits)
+        policy = self._choose_policy(decision)
+        values = {
+            "title": redact_text(report.title),
+            "description": redact_text(report.description),
+            "status": Status.OPEN.value,
+            "severity": decision.severity.value,
+            "severity_rank": decision.severity.rank,
+            "wedding_impact": decision.wedding_impact.value,
+            "wedding_impact_rank": decision.wedding_impact.rank,
+            "service": redact_text(report.signal.service),
+            "type": redact_text(report.signal.type),
+            "affects": sorted(report.signal.workflows),
+            "regions": sorted(report.signal.regions),
+            "auto_created": report.auto_created,
+            "decision": redact(decision.as_json()),
+            "context": self._context(transaction, report, calendar, now),
+            "escalation_policy": policy["name"],
+            "policy": dict(policy),
+            "current_escalation_level": 0,
+            "escalation_cycle": 0,
+            "next_escalation_at": now,
+            "created_at": now,
+            "updated_at": now,
+        }
+        incident_id = store.insert_incident(transaction, values)
+        detail = {"rule": decision.rule, "reasons": list(decision.reasons), "policy": policy["name"]}
+        store.add_event(transaction, incident_id, EventKind.OPENED, actor=report.actor, now=now, detail=redact(detail))
+        self._metrics.opened.labels(decision.severity.value).inc()
+        return Opened(incident_id, decision, policy["name"])
+
+    def acknowledge(self, transaction: Transaction, incident_id: int, *, by: str, note: str, now: datetime) -> Any:
+        """Stop the escalation: somebody has it. The acknowledgement expires as the incident's policy says.
+
+        Returns the incident's row. Raises NotFound, and Conflict when the incident is over.
+        """
+        row = self.held(transaction, incident_id)
+        require_move(incident_id, Status(row.status), Status.INVESTIGATING)
+        seconds = row.policy["acknowledgement_expires"]
+        expires_at = None if seconds is None else now + timedelta(seconds=seconds)
+        values = {
+            "status": Status.INVESTIGATING.value,
+            "acknowledged_at": row.acknowledged_at or now,
+            "acknowledged_by": by,
+            "acknowledgement_expires_at": expires_at,
+            "next_escalation_at": None,
+        }
+        store.update_incident(transaction, incident_id, values, now)
+        detail = {"expires_at": format_timestamp(expires_at) if expires_at else None, "note": redact_text(note)}
+        store.add_event(transaction, incident_id, EventKind.ACKNOWLEDGED, actor=by, now=now, detail=detail)
+        self._withdraw_pages(transaction, incident_id, now)
+        return self.held(transaction, incident_id)
+
+    def expire_acknowledgement(self, transaction: Transaction, incident_id: int, now: datetime) -> None:
+        """Open an incident again whose acknowledgement ran out: the policy begins anew, at once."""
+        row = self.held(transaction, incident_id)
+        values = {
+            "status": Status.OPEN.value,
+            "acknowledgement_expires_at": None,
+            "next_escalation_at": now,
+            "current_escalation_level": 0,
+            "escalation_cycle": row.escalation_cycle + 1,
+        }
+        store.update_incident(transaction, incident_id, values, now)
+        detail = {"acknowledged_by": row.acknowledged_by}
+        kind = EventKind.ACKNOWLEDGEMENT_EXPIRED
+        store.add_event(transaction, incident_id, kind, actor="ticker", now=now, detail=detail)
+
+    def resolve(self, transaction: Transaction, incident_id: int, *, by: str, note: str, now: datetime) -> Any:
+        """End an incident; nobody is told of it any more. Returns its row. Raises NotFound and Conflict."""
+        row = self.held(transaction, incident_id)
+        require_move(incident_id, Status(row.status), Status.RESOLVED)
+        values = {
+            "status": Status.RESOLVED.value,
+            "resolved_at": now,
+            "resolved_by": by,
+            "next_escalation_at": None,
+            "acknowledgement_expires_at": None,
+        }
+        store.update_incident(transaction, incident_id, values, now)
+        detail = {"note": redact_text(note)}
+        store.add_event(transaction, incident_id, EventKind.RESOLVED, actor=by, now=now, detail=detail)
+        self._withdraw_pages(transaction, incident_id, now)
+        return self.held(transaction, incident_id)
+
+    def held(self, transaction: Transaction, incident_id: int) -> Any:
+        """Return the incident's row, held against others until the transaction ends; raises NotFound."""
+        row = store.find_incident(transaction, incident_id, lock=True)
+        if row is None:
+            raise NotFound(f"there is no incident {incident_id}")
+        return row
+
+    def _withdraw_pages(self, transaction: Transaction, incident_id: int, now: datetime) -> None:
+        withdrawn = self._cancel_pages(transaction, incident_id, now)
+        if withdrawn:
+            kind, detail = EventKind.PAGE_CANCELLED, {"pages": withdrawn}
+            store.add_event(transaction, incident_id, kind, actor="receiver", now=now, detail=detail)
+
+    def _context(
+        self, transaction: Transaction, report: Report, calendar: Mapping[str, RegionFacts], now: datetime
+    ) -> dict[str, Any]:
+        touched = [calendar[name] for name in report.signal.regions if name in calendar] or list(calendar.values())
+        return {
+            "system_state": {
+                "observed_at": format_timestamp(now),
+                "open_incidents": store.open_counts(transaction),
+                "calendar": {facts.region: facts.risk.value for facts in calendar.values()},
+            },
+            "affected_services": affected_services(report.signal, self._service_of_workflow),
+            "user_impact_estimate": {
+                "affected_users": report.signal.affected_users,
+                "workflows": sorted(report.signal.workflows),
+                "weddings_in_progress": sum(facts.weddings_in_progress for facts in touched),
+            },
+            "runbook_url": report.runbook_url,
+            **({"reported": redact(dict(report.extra))} if report.extra else {}),
+        }

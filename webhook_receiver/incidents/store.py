@@ -1,0 +1,153 @@
+"""Rows of incidents and of their logs. Every change that races is a guarded update whose row count is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy.engine import Connection
+
+from webhook_receiver.incidents.incident import ACTIVE, EventKind, Status
+from webhook_receiver.schema import ANSWERS, EPISODES, EVENTS, INCIDENTS, NOTIFICATIONS
+
+IncidentRow = Row[Any]
+
+
+def insert_incident(connection: Connection, values: Mapping[str, Any]) -> int:
+    """Write a new incident; returns its number."""
+    return int(connection.execute(insert(INCIDENTS).values(values).returning(INCIDENTS.c.id)).scalar_one())
+
+
+def find_incident(connection: Connection, incident_id: int, *, lock: bool = False) -> IncidentRow | None:
+    """Return an incident, held against others until the transaction ends when ``lock``."""
+    query = select(INCIDENTS).where(INCIDENTS.c.id == incident_id)
+    # SQLite has no row locks and needs none: its writers hold the whole database.
+    return connection.execute(query.with_for_update() if lock else query).one_or_none()
+
+
+def update_incident(connection: Connection, incident_id: int, values: Mapping[str, Any], now: datetime) -> None:
+    """Change an incident that the caller holds."""
+    connection.execute(update(INCIDENTS).where(INCIDENTS.c.id == incident_id).values(**values, updated_at=now))
+
+
+def active_incidents(connection: Connection, limit: int) -> Sequence[IncidentRow]:
+    """Return incidents that are not over: the worst first, then the ones that touch weddings most, then the oldest."""
+    query = (
+        select(INCIDENTS)
+        .where(INCIDENTS.c.status.in_([status.value for status in ACTIVE]))
+        .order_by(
+            INCIDENTS.c.severity_rank.desc(),
+            INCIDENTS.c.wedding_impact_rank.desc(),
+            INCIDENTS.c.created_at,
+            INCIDENTS.c.id,
+        )
+        .limit(limit)
+    )
+    return connection.execute(query).all()
+
+
+def open_counts(connection: Connection) -> dict[str, int]:
+    """Return how many incidents are not over, by severity."""
+    query = (
+        select(INCIDENTS.c.severity, func.count())
+        .where(INCIDENTS.c.status.in_([status.value for status in ACTIVE]))
+        .group_by(INCIDENTS.c.severity)
+    )
+    return dict(connection.execute(query).tuples().all())
+
+
+def due_escalations(connection: Connection, now: datetime, limit: int) -> list[int]:
+    """Return incidents whose next step is due, taken by nobody else; the worst first."""
+    query = (
+        select(INCIDENTS.c.id)
+        .where(INCIDENTS.c.next_escalation_at <= now, INCIDENTS.c.status == Status.OPEN.value)
+        .order_by(INCIDENTS.c.severity_rank.desc(), INCIDENTS.c.next_escalation_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [incident_id for (incident_id,) in connection.execute(query)]
+
+
+def expired_acknowledgements(connection: Connection, now: datetime, limit: int) -> list[int]:
+    """Return incidents whose acknowledgement has run out, taken by nobody else."""
+    query = (
+        select(INCIDENTS.c.id)
+        .where(
+            INCIDENTS.c.acknowledgement_expires_at <= now,
+            INCIDENTS.c.status.in_([Status.INVESTIGATING.value, Status.IN_PROGRESS.value]),
+        )
+        .order_by(INCIDENTS.c.acknowledgement_expires_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [incident_id for (incident_id,) in connection.execute(query)]
+
+
+def most_overdue(connection: Connection) -> datetime | None:
+    """Return the earliest due moment among steps not yet taken, whether past or to come."""
+    query = select(func.min(INCIDENTS.c.next_escalation_at)).where(INCIDENTS.c.status == Status.OPEN.value)
+    moment: datetime | None = connection.execute(query).scalar()
+    return moment
+
+
+def add_event(
+    connection: Connection,
+    incident_id: int,
+    kind: EventKind,
+    *,
+    actor: str,
+    now: datetime,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """Append to an incident's log."""
+    connection.execute(
+        insert(EVENTS).values(
+            incident_id=incident_id, created_at=now, kind=kind.value, actor=actor, detail=dict(detail or {})
+        )
+    )
+
+
+def events_of(connection: Connection, incident_ids: Iterable[int], latest: int) -> dict[int, list[Row[Any]]]:
+    """Return the ``latest`` log entries of each incident, newest first."""
+    wanted = list(incident_ids)
+    ranked = (
+        select(
+            EVENTS,
+            func.row_number().over(partition_by=EVENTS.c.incident_id, order_by=EVENTS.c.id.desc()).label("position"),
+        )
+        .where(EVENTS.c.incident_id.in_(wanted))
+        .subquery()
+    )
+    query = select(ranked).where(ranked.c.position <= latest).order_by(ranked.c.id.desc())
+    found: dict[int, list[Row[Any]]] = {incident_id: [] for incident_id in wanted}
+    for row in connection.execute(query):
+        found[row.incident_id].append(row)
+    return found
+
+
+def alerts_of(connection: Connection, incident_id: int) -> Sequence[Row[Any]]:
+    """Return the episodes that belong to an incident, in the order they were first seen."""
+    query = select(EPISODES).where(EPISODES.c.incident_id == incident_id).order_by(EPISODES.c.id)
+    return connection.execute(query).all()
+
+
+def notifications_of(connection: Connection, incident_id: int) -> Sequence[Row[Any]]:
+    """Return the pages queued for an incident, oldest first."""
+    query = select(NOTIFICATIONS).where(NOTIFICATIONS.c.incident_id == incident_id).order_by(NOTIFICATIONS.c.id)
+    return connection.execute(query).all()
+
+
+def recall_answer(connection: Connection, operation: str, key: str) -> tuple[str, Any] | None:
+    """Return the digest and the answer of an earlier write with this key."""
+    query = select(ANSWERS.c.digest, ANSWERS.c.answer).where(ANSWERS.c.operation == operation, ANSWERS.c.key == key)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else (row.digest, row.answer)
+
+
+def keep_answer(connection: Connection, operation: str, key: str, *, digest: str, answer: Any, now: datetime) -> None:
+    """Remember an answer; a second writer of the same key fails on the primary key and its work is undone."""
+    connection.execute(
+        insert(ANSWERS).values(operation=operation, key=key, digest=digest, answer=answer, created_at=now)
+    )
