@@ -1,0 +1,220 @@
+"""Secrets that stand beside their name in running text: `password=…`, `"apiKey": "…"`, `Cookie: …`, `--token …`.
+
+One pass from left to right. The name and its separator are found by one pattern; what counts as a sensitive name is
+decided where JSON keys are decided; the value is then taken from that place on. A value is never scanned twice, so
+the time grows with the length of the text and with nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from wedsync_core.redaction.keys import Sensitivity, sensitivity
+from wedsync_core.redaction.mark import REDACTED
+
+MAX_VALUE = 4096
+"""Longest value taken in one piece; a longer one is judged again from where it was left."""
+
+# Every unbounded repeat here is possessive, and none stands inside another: no input makes them go back.
+_NAME = re.compile(
+    r"""(?<![\w.$-])(?P<flag>--)?(?P<name>[A-Za-z_$][\w.-]{0,119}+)
+        (?P<close>\\{0,3}["'`])?\]?
+        (?:
+            (?P<sep>\s{0,4}(?:=>|:=|={1,2}|:|%3[Dd]|%3[Aa]))
+          | (?P<tag>>)
+          | (?P<gap>[ \t]{1,4})(?=[^\s=:])
+        )""",
+    re.VERBOSE,
+)
+_OPENING_QUOTE = re.compile(r"""\s{0,32}[bBuUrRfF]{0,2}(?P<quote>\\{1,3}["']|"{3}|'{3}|["'`])""")
+_QUOTED_BODY = {quote: re.compile(rf"(?:[^{quote}\\]|\\[\s\S]){{0,{MAX_VALUE}}}+") for quote in ('"', "'", "`")}
+_OPENING_BRACKET = re.compile(r"\s{0,32}(?=[{\[])")
+_BRACKETS = re.compile(r"[{}\[\]]")
+_GAP = re.compile(r"[ \t]{0,8}")
+# Closing brackets and commas end a value only where something else begins; a password may hold them.
+_BARE = re.compile(
+    rf"""(?:[^\s&"'`<>;,)\]}}]|[;,)\]}}](?![\s;,)\]}}"'&]|\Z|[\w.-]{{1,40}}[ ]?[=:])){{1,{MAX_VALUE}}}+""",
+    re.VERBOSE,
+)
+_TAG_BODY = re.compile(rf"[^<]{{0,{MAX_VALUE}}}+")
+_LINE = re.compile(rf"[^\r\n]{{0,{MAX_VALUE}}}+")
+_UNTIL_QUOTE = {quote: re.compile(rf"[^\r\n{quote}]{{0,{MAX_VALUE}}}+") for quote in ('"', "'", "`")}
+_SCHEME = re.compile(r"(?:Bearer|Basic|Digest|Token|Negotiate|ApiKey|AWS4-HMAC-SHA256)\s+", re.IGNORECASE)
+
+# Nothing is hidden behind these: constants, type names, and the placeholders of SQL and templates.
+_NO_SECRET = re.compile(
+    r"""(?:none|null|nil|undefined|true|false|str|string|bytes|int|any|optional|secretstr
+        |\?|%s|%\(\w{1,80}\)s|:(?:password|token|secret|email)|\$\d{1,3}|\$\{[\w.]{1,80}\}|\{\w{0,80}\}|\*+|\.{3})
+        [,;)\]}]{0,4}\Z""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_ANNOTATED = re.compile(r"[ \t]{0,4}(?:str|bytes|SecretStr|Any|string)(?:[ ]?\|[ ]?(?:None|null))?[ ]{0,4}=(?!=)")
+# `token = issue(user)` in a stack trace's source line: code that makes a secret, not the secret.
+_CODE = re.compile(r"(?:await )?[A-Za-z_]{1,60}(?:\.[A-Za-z_]{1,60}){0,6}(?:[(\[]|(?<=[a-z])\Z)")
+_GENERATED = re.compile(r"(?=.{6})(?:.*\d|.*[a-z][A-Z]|.{24})", re.DOTALL)
+
+
+Span: TypeAlias = tuple[int, int, str]
+"""Start, end and replacement."""
+
+
+def redact_pairs(text: str) -> tuple[str, int]:
+    """Replace the values of sensitive names in a text; returns the text and the number of values replaced."""
+    pieces: list[str] = []
+    done = removed = 0
+    for match in _NAME.finditer(text):
+        if match.start() < done:
+            continue
+        kind = sensitivity(match["name"])
+        if kind is Sensitivity.NONE:
+            continue
+        span = _value(text, match, kind)
+        if span is None or text[span[0] : span[1]] == span[2]:
+            continue
+        start, end, replacement = span
+        pieces += (text[done:start], replacement)
+        done = end
+        removed += 1
+    return "".join((*pieces, text[done:])), removed
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A sensitive name found in a text, and where what follows its separator begins."""
+
+    text: str
+    start: int
+    name_start: int
+    kind: Sensitivity
+    quote: str
+    """The quotes around the name: a repr or JSON, where anything may follow."""
+    spaced: bool
+    assigned: bool
+
+    @property
+    def sure(self) -> bool:
+        """Whether what follows is a value and not prose."""
+        return self.assigned or bool(self.quote)
+
+
+def _value(text: str, match: re.Match[str], kind: Sensitivity) -> Span | None:
+    """Return the value beside a sensitive name, or None when nothing is hidden there."""
+    if match["tag"]:
+        return _inside_tag(text, match)
+    if match["gap"]:
+        return _after_gap(text, match, kind)
+    annotated = _ANNOTATED.match(text, match.end())
+    separator = match["sep"]
+    named = _Named(
+        text=text,
+        start=match.end() if annotated is None else annotated.end(),
+        name_start=match.start(),
+        kind=kind,
+        quote=match["close"] or "",
+        spaced=separator[0] in " \t",
+        assigned=annotated is not None or "=" in separator or "%3" in separator,
+    )
+    prose = kind in {Sensitivity.PERSONAL, Sensitivity.WEAK_CREDENTIAL} and not named.sure
+    return None if prose else _after_separator(named)
+
+
+def _after_separator(named: _Named) -> Span | None:
+    quoted = _quoted(named.text, named.start)
+    if quoted is not None:
+        return _keeping_scheme(named.text, *quoted)
+    header = named.kind is Sensitivity.HEADER
+    bracketed = _bracketed(named.text, named.start) if named.sure or header else None
+    if bracketed is not None:
+        return (*bracketed, f"{named.quote}{REDACTED}{named.quote}")
+    return _rest_of_line(named) if header and not named.assigned else _bare(named)
+
+
+def _bare(named: _Named) -> Span | None:
+    text, kind = named.text, named.kind
+    scheme = _SCHEME.match(text, _span(_BARE, text, named.start)[0])
+    begin, end = _bare_span(text, named.start if scheme is None else scheme.end())
+    body = text[begin:end]
+    made_by_code = named.assigned and named.spaced and _CODE.match(body)
+    prose = not named.sure and kind is Sensitivity.CREDENTIAL and not _GENERATED.match(body)
+    if not body or _NO_SECRET.match(body) or made_by_code or prose or body == REDACTED:
+        return None
+    return begin, end, REDACTED if scheme else f"{named.quote}{REDACTED}{named.quote}"
+
+
+def _bare_span(text: str, start: int) -> tuple[int, int]:
+    begin, end = _span(_BARE, text, start)
+    # The closing bracket of our own mark would end a bare value; mark and bracket are one.
+    return (begin, max(end, begin + len(REDACTED))) if text.startswith(REDACTED, begin) else (begin, end)
+
+
+def _after_gap(text: str, match: re.Match[str], kind: Sensitivity) -> Span | None:
+    """`--password hunter2` and `password 'hunter2'`: only a flag or a quote makes a neighbour a value."""
+    start = match.end()
+    quoted = _quoted(text, start)
+    if match["flag"]:
+        begin, end = quoted or _bare_span(text, start)
+        return None if begin == end or text.startswith("--", begin) else (begin, end, REDACTED)
+    if kind is Sensitivity.PASSWORD and not match["close"] and quoted is not None:
+        return (*quoted, REDACTED)
+    return None
+
+
+def _rest_of_line(named: _Named) -> Span | None:
+    """`Cookie: a=b; c=d`, to the end of the line, or of the quotes it stands in (`-H "Cookie: a=b"`)."""
+    before = named.text[max(named.name_start - 1, 0) : named.name_start]
+    return _keeping_scheme(named.text, *_span(_UNTIL_QUOTE.get(before, _LINE), named.text, named.start))
+
+
+def _inside_tag(text: str, match: re.Match[str]) -> Span | None:
+    """`<password>hunter2</password>`."""
+    if not text.startswith("<", match.start() - 1):
+        return None
+    start, end = _span(_TAG_BODY, text, match.end())
+    return None if start == end else (start, end, REDACTED)
+
+
+def _quoted(text: str, start: int) -> tuple[int, int] | None:
+    """Return the span inside the quotes that open at `start`; without a closing quote, to the end of the line."""
+    opening = _OPENING_QUOTE.match(text, start)
+    if opening is None:
+        return None
+    quote, begin = opening["quote"], opening.end()
+    if len(quote) == 1:
+        body = _QUOTED_BODY[quote].match(text, begin)
+        end = begin if body is None else body.end()
+        closed = text.startswith(quote, end)
+    else:
+        end = text.find(quote, begin, begin + MAX_VALUE)
+        closed = end >= 0
+    return (begin, end) if closed else _span(_LINE, text, begin)
+
+
+def _bracketed(text: str, start: int) -> tuple[int, int] | None:
+    """Return the span of a whole `{…}` or `[…]` that opens at `start`."""
+    opening = _OPENING_BRACKET.match(text, start)
+    if opening is None:
+        return None
+    depth = 0
+    for bracket in _BRACKETS.finditer(text, opening.end(), opening.end() + MAX_VALUE):
+        depth += 1 if bracket[0] in "{[" else -1
+        if depth == 0:
+            return opening.end(), bracket.end()
+    return None
+
+
+def _span(pattern: re.Pattern[str], text: str, start: int) -> tuple[int, int]:
+    """Return where the pattern matches after blanks; an empty span where it does not."""
+    gap = _GAP.match(text, start)
+    begin = start if gap is None else gap.end()
+    match = pattern.match(text, begin)
+    return (begin, begin) if match is None else match.span()
+
+
+def _keeping_scheme(text: str, start: int, end: int) -> Span | None:
+    """Keep the word before a credential (`Bearer [REDACTED]`): it tells how somebody tried to get in."""
+    if start == end or _NO_SECRET.match(text[start:end]):
+        return None
+    scheme = _SCHEME.match(text, start, end)
+    return (start, end, REDACTED) if scheme is None else (scheme.end(), end, REDACTED)
