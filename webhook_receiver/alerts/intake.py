@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
 from webhook_receiver.alerts import store
 from webhook_receiver.alerts.contract import WATCHDOG, NotUnderstood, Sighting, read_alert, read_message
@@ -170,8 +171,8 @@ def _redacted(sighting: Sighting) -> Sighting:
     return Sighting(
         fingerprint=sighting.fingerprint,
         firing=sighting.firing,
-        labels=redact(dict(sighting.labels)),
-        annotations=redact(dict(sighting.annotations)),
+        labels=cast("dict[str, str]", redact(dict(sighting.labels))),
+        annotations=cast("dict[str, str]", redact(dict(sighting.annotations))),
         starts_at=sighting.starts_at,
         ends_at=sighting.ends_at,
         generator_url=sighting.generator_url,

@@ -138,9 +138,9 @@ class Escalation:
         self, transaction: Transaction, incident_id: int, due: Due, found: Found, *, actor: str, now: datetime
     ) -> None:
         if found.empty_roles:
-            detail = {"roles": list(found.empty_roles), "fallback": found.fallback}
+            nobody = {"roles": list(found.empty_roles), "fallback": found.fallback}
             kind = EventKind.NOBODY_REACHABLE
-            store.add_event(transaction, incident_id, kind, actor=actor, now=now, detail=detail)
+            store.add_event(transaction, incident_id, kind, actor=actor, now=now, detail=nobody)
         detail = {
             "level": due.level,
             "reason": due.reason,

@@ -100,8 +100,9 @@ class Incidents:
             "updated_at": now,
         }
         incident_id = store.insert_incident(transaction, values)
-        detail = {"rule": decision.rule, "reasons": list(decision.reasons), "policy": policy["name"]}
-        store.add_event(transaction, incident_id, EventKind.OPENED, actor=report.actor, now=now, detail=redact(detail))
+        reasons = [redact_text(reason) for reason in decision.reasons]
+        detail = {"rule": decision.rule, "reasons": reasons, "policy": policy["name"]}
+        store.add_event(transaction, incident_id, EventKind.OPENED, actor=report.actor, now=now, detail=detail)
         self._metrics.opened.labels(decision.severity.value).inc()
         return Opened(incident_id, decision, policy["name"])
 

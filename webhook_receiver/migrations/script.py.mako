@@ -1,11 +1,9 @@
 """${message}."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 
-import wedsync_core.storage.database
+from wedsync_core.storage import UtcDateTime
 ${imports if imports else ""}
 
 revision = ${repr(up_revision)}

@@ -72,8 +72,7 @@ class Delivery:
         except Unavailable:
             # The outcome could not be recorded: the lease runs out and the page goes again, marked as a repeat.
             self._log.error("page_outcome_not_recorded", notification=claimed.notification_id)
-        except Exception:
-            # The top of a sender: a fault in one page must not take the others' sender with it.
+        except Exception:  # noqa: BLE001 -- the top of a sender: a fault in one page must not cost the others theirs
             self._log.exception("page_sender_failed", notification=claimed.notification_id)
         finally:
             with self._slots:

@@ -43,10 +43,10 @@ def run_environment(metadata: MetaData) -> None:
     context.configure(
         connection=connection,
         target_metadata=metadata,
-        render_as_batch=connection.dialect.name == "sqlite",
         transactional_ddl=True,
     )
-    context.run_migrations()
+    with context.begin_transaction():
+        context.run_migrations()
 
 
 def _config(package: str) -> Config:

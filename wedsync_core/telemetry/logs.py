@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -64,12 +64,11 @@ def _named(service: str) -> Any:
 
 
 def _redacted(_logger: Any, _method: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    cleaned = redact(
-        {key: value if _is_json(value) else str(value) for key, value in record.items() if not key.startswith("_")}
-    )
     # structlog's own bookkeeping travels under underscored keys and must arrive untouched.
-    cleaned.update({key: value for key, value in record.items() if key.startswith("_")})
-    return dict(cleaned)
+    shown = {name: value for name, value in record.items() if not name.startswith("_")}
+    plain = {name: value if _is_json(value) else str(value) for name, value in shown.items()}
+    record.update(cast("dict[str, Any]", redact(plain)))
+    return record
 
 
 def _is_json(value: Any) -> bool:
