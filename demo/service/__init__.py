@@ -1,0 +1,1 @@
+"""A small real WedSync, instrumented by the public API, with faults on request."""

@@ -20,6 +20,7 @@ OTHER: Final = "other"
 UNMATCHED: Final = "unmatched"
 """The route of a request that no rule of the application matched (404, 405)."""
 
+LONGEST_LABEL: Final = 120
 MOST_DEPENDENCIES: Final = 50
 """Names of third parties a service may count apart. They come from its code; the bound is against a mistake there."""
 
@@ -32,6 +33,14 @@ def encodable(text: str) -> str:
     if text.isascii() and "\x00" not in text:
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\x00", "\ufffd")
+
+
+def label_text(text: str) -> str:
+    """Return a name from the code as a label value: encodable, and shorter than the limit of our scrape jobs (200).
+
+    A longer one would fail the whole scrape of the process.
+    """
+    return encodable(text[:LONGEST_LABEL])
 
 
 def closed(value: object, allowed: frozenset[str]) -> str:
@@ -61,7 +70,7 @@ class Vocabulary:
 
     def place(self, name: str) -> str:
         """Return the name to count under. Two threads at the limit may both enter: it is exceeded by that at most."""
-        name = encodable(name)
+        name = label_text(name)
         if name not in self._known:
             if len(self._known) >= self._limit:
                 return OTHER

@@ -89,6 +89,11 @@ def outcome_of(said: AttemptOutcome | None, error: BaseException | None) -> Atte
         return said
     if error is None:
         return "success"
-    if isinstance(error, HTTPException) and (error.code or 500) < 500:
-        return None
-    return "failure"
+    return None if isinstance(error, HTTPException) and _status_of(error) < 500 else "failure"
+
+
+def _status_of(error: HTTPException) -> int:
+    """Return the status it answers with; `abort(response)` leaves the code unset and carries the whole response."""
+    if error.response is not None:
+        return error.response.status_code
+    return error.code or 500

@@ -22,7 +22,7 @@ from exporters.instrumentation.labels import (
     Vocabulary,
     WorkflowName,
     closed,
-    encodable,
+    label_text,
     status_class,
 )
 
@@ -100,8 +100,8 @@ class ServiceSeries:
 
     def __init__(self, series: Series, service: str, regions: Iterable[str], workflows: Iterable[WorkflowName]) -> None:
         self._series = series
-        self._service = encodable(service)
-        self._regions = frozenset(encodable(region) for region in regions)
+        self._service = label_text(service)
+        self._regions = frozenset(label_text(region) for region in regions)
         self._dependencies = Vocabulary(MOST_DEPENDENCIES)
         self._begin_at_zero(workflows)
 
@@ -121,7 +121,7 @@ class ServiceSeries:
         for route, methods in routes:
             for method in set(methods) & METHODS - {"HEAD", "OPTIONS"}:
                 for status in ("2xx", "5xx"):
-                    self._series.requests.labels(self._service, encodable(route), method, status)
+                    self._series.requests.labels(self._service, label_text(route), method, status)
 
     def region(self, region: object) -> str:
         """Return the label value for a region as a client named it."""
@@ -134,7 +134,7 @@ class ServiceSeries:
     def request_finished(self, route: str, method: str, status: int, seconds: float, exemplar: Exemplar | None) -> None:
         """Count a request out; `route` is the application's own rule, never a path."""
         self._series.in_flight.labels(self._service).dec()
-        labels = (self._service, encodable(route), closed(method, METHODS), status_class(status))
+        labels = (self._service, label_text(route), closed(method, METHODS), status_class(status))
         self._series.requests.labels(*labels).observe(seconds, dict(exemplar) if exemplar else None)
 
     def attempted(

@@ -9,6 +9,7 @@ from exporters.instrumentation.labels import (
     Vocabulary,
     closed,
     encodable,
+    label_text,
     status_class,
     workflow_name,
 )
@@ -61,3 +62,7 @@ def test_a_vocabulary_stops_growing_at_its_limit() -> None:
         "stripe",
         OTHER,
     ]
+
+
+def test_a_name_from_the_code_stays_within_the_limit_of_a_scrape() -> None:
+    assert len(label_text("/" + "very-" * 100 + "long")) < 200

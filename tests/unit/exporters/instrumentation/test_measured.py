@@ -2,6 +2,7 @@
 
 import pytest
 from werkzeug.exceptions import BadRequest, HTTPException, ServiceUnavailable
+from werkzeug.wrappers import Response
 
 from exporters.instrumentation.measured import Measured, outcome_of
 
@@ -15,6 +16,8 @@ from exporters.instrumentation.measured import Measured, outcome_of
         (None, ServiceUnavailable(), "failure"),
         (None, HTTPException(), "failure"),
         (None, BadRequest(), None),
+        (None, HTTPException(response=Response(status=409)), None),
+        (None, HTTPException(response=Response(status=503)), "failure"),
         ("failure", None, "failure"),
         ("failure", BadRequest(), "failure"),
         ("success", ValueError("handled elsewhere"), "success"),
