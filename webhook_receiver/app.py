@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from flask import Flask
 from prometheus_client import CollectorRegistry
-from wedsync_core.weddings.calendar import WeddingCalendar
 
 from webhook_receiver.alerts.api import create_alerts_blueprint
 from webhook_receiver.alerts.intake import AlertIntake
@@ -33,6 +32,7 @@ from wedsync_core.storage import Database, migrate
 from wedsync_core.telemetry.traces import trace_service
 from wedsync_core.web.application import create_service
 from wedsync_core.web.auth import Role, Tokens
+from wedsync_core.weddings.calendar import WeddingCalendar, open_calendar
 
 NAME = "webhook_receiver"
 
@@ -78,7 +78,7 @@ def build_receiver(
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = Database(settings.incidents_database_url)
     migrate(database, NAME)
-    weddings = None if calendar else WeddingCalendar(settings.calendar, settings.data_dir / NAME, time)
+    weddings = None if calendar else open_calendar(settings.calendar, settings.data_dir / NAME, time)
     incidents = Incidents(
         calendar=calendar or weddings.facts,  # type: ignore[union-attr] # one of the two is there
         limits=SeveritySettings(

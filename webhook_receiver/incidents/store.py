@@ -55,7 +55,7 @@ def open_counts(connection: Connection) -> dict[str, int]:
         .where(INCIDENTS.c.status.in_([status.value for status in ACTIVE]))
         .group_by(INCIDENTS.c.severity)
     )
-    return dict(connection.execute(query).tuples().all())
+    return dict(tuple(row) for row in connection.execute(query))
 
 
 def due_escalations(connection: Connection, now: datetime, limit: int) -> list[int]:

@@ -121,15 +121,26 @@ def _place(document: MutableMapping[str, Any], path: list[str], value: Any, vari
 
 def _refusals(error: ValidationError) -> list[FieldProblem]:
     problems = []
-    for item in error.errors(include_url=False, include_context=False, include_input=False):
-        location = [str(part) for part in item["loc"]]
+    for item in error.errors(include_url=False, include_input=False):
+        location = _without_kind([str(part) for part in item["loc"]])
         message = item["msg"].removeprefix("Value error, ")
-        if item["type"] == "extra_forbidden":
-            message = "unknown key" + _suggestion(location)
-        elif item["type"] == "missing":
-            message = "is missing"
+        match item["type"]:
+            case "extra_forbidden":
+                message = "unknown key" + _suggestion(location)
+            case "missing":
+                message = "is missing"
+            case "union_tag_not_found":
+                location, message = [*location, "kind"], "is missing"
+            case "union_tag_invalid":
+                tags = item["ctx"]
+                location, message = [*location, "kind"], f"{tags['tag']!r} is not one of {tags['expected_tags']}"
         problems.append(FieldProblem(".".join(location) or "(file)", message))
     return problems
+
+
+def _without_kind(location: list[str]) -> list[str]:
+    """Return a location as it stands in the file: pydantic puts a channel's kind after its name."""
+    return [*location[:2], *location[3:]] if location[0] == "channels" and len(location) > 2 else location
 
 
 def _suggestion(location: list[str]) -> str:
