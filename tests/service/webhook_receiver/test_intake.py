@@ -1,0 +1,166 @@
+"""What Alertmanager sends is kept and read, whatever is in it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.cast import SATURDAY
+from tests.receiver import Desk, alert, webhook
+from wedsync_core.problems import Unavailable
+
+UPLOADS = {"severity": "critical", "service": "photos", "type": "service_failure", "affects": "photo_upload"}
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {},  # 0.25 sends no more than the keys of version 4
+        {"notification_reason": "repeat interval elapsed"},  # since 0.32
+        {"notification_reason": "first notification", "routeLabels": {"team": "platform"}},  # since 0.34
+        {"something_of_2030": {"nested": [1, 2]}},
+    ],
+    ids=["0.25", "0.32", "0.34", "later"],
+)
+def test_messages_of_every_version_are_taken(saturday_desk: Desk, extra: dict[str, Any]) -> None:
+    message = webhook(alert(starts_at=SATURDAY, region="london", **UPLOADS))
+    del message["notification_reason"]
+
+    answer = saturday_desk.post("/alertmanager", {**message, **extra}, role="alertmanager")
+
+    assert (answer.status_code, answer.get_json()["outcome"]) == (200, "accepted")
+    assert len(saturday_desk.get("/incidents/active")) == 1
+
+
+POISON: list[Any] = [
+    "not an object",
+    None,
+    {"status": "firing", "annotations": {}},
+    {"status": "firing", "labels": {}},
+    {"status": "smouldering", "labels": {"alertname": "X"}},
+    {"status": "firing", "labels": ["alertname"]},
+    {"status": "firing", "labels": {"alertname": "X"}, "annotations": 7},
+]
+
+
+@pytest.mark.parametrize("poison", POISON, ids=lambda poison: json.dumps(poison)[:40])
+def test_one_poison_alert_costs_none_of_the_others(saturday_desk: Desk, poison: Any) -> None:
+    desk = saturday_desk
+    good = [alert(starts_at=SATURDAY, service=f"service-{number}") for number in range(5)]
+
+    answer = desk.alerts(*good[:3], poison, *good[3:])
+
+    assert answer.status_code == 200
+    assert answer.get_json() == {"outcome": "quarantined", "alerts": 6, "quarantined": 1}
+    assert len(desk.get("/incidents/active")) == 5
+    assert desk.metric("wedsync_alerts_quarantined") == 1
+    assert desk.metric("wedsync_webhook_requests_total", outcome="quarantined") == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"not json",
+        b"[]",
+        b'{"version":"3","alerts":[]}',
+        b'{"version":"4"}',
+        b'{"version":"4","alerts":{"a":1}}',
+        b"[" * 100_000,
+        b'{"version":"4","alerts":[NaN]}',
+        b'{"version":"4","alerts":[1e400]}',
+        b"\xff\xfe",
+        b'{"version":"4","version":"4","alerts":[]}',
+    ],
+    ids=lambda body: repr(body[:24]),
+)
+def test_a_message_nobody_understands_is_kept_aside_and_not_asked_for_again(saturday_desk: Desk, body: bytes) -> None:
+    answer = saturday_desk.call("POST", "/alertmanager", "alertmanager", data=body)
+
+    assert (answer.status_code, answer.get_json()["outcome"]) == (200, "quarantined")
+    assert saturday_desk.metric("wedsync_alerts_quarantined") == 1
+
+
+def test_odd_text_in_labels_becomes_storable_and_pages_all_the_same(saturday_desk: Desk) -> None:
+    desk = saturday_desk
+    odd = alert(starts_at=SATURDAY, region="london", **UPLOADS, note="nul \x00 and lone \ud800 and \u202e turned")
+    body = json.dumps(webhook(odd)).encode()
+
+    assert desk.call("POST", "/alertmanager", "alertmanager", data=body).status_code == 200
+    desk.turn()
+
+    assert desk.pager.people() == ["ines", "noor"]
+    (episode,) = desk.get("/incidents/1")["alerts"]
+    assert episode["labels"]["note"] == "nul \ufffd and lone \ufffd and \u202e turned"
+
+
+def test_secrets_in_an_annotation_reach_neither_the_store_nor_the_page(saturday_desk: Desk) -> None:
+    desk = saturday_desk
+    summary = "Provider refused: Authorization: Bearer abcdef1234567890abcdef for amara@okafor.example"
+    desk.alerts(alert(starts_at=SATURDAY, region="london", summary=summary, **UPLOADS))
+    desk.turn()
+
+    everything = json.dumps(desk.get("/incidents/1")) + str(desk.pager.envelopes)
+    assert "abcdef1234567890" not in everything
+    assert "amara@okafor.example" not in everything
+
+
+def test_a_start_in_the_future_delays_nothing(saturday_desk: Desk) -> None:
+    desk = saturday_desk
+    desk.alerts(alert(starts_at=SATURDAY.replace(year=2027), region="london", **UPLOADS))
+    desk.turn()
+
+    assert desk.pager.people() == ["ines", "noor"]
+
+
+def test_two_thousand_alerts_in_one_message_are_all_recorded(saturday_desk: Desk) -> None:
+    desk = saturday_desk
+    storm = [alert(starts_at=SATURDAY, severity="warning", service=f"s{number}") for number in range(2000)]
+
+    assert desk.alerts(*storm).status_code == 200
+
+    assert desk.metric("wedsync_incidents_opened_total", severity="low") == 2000
+    assert desk.call("GET", "/incidents/active", "viewer").headers["X-Total-Count"] == "2000"
+
+
+def test_without_a_database_the_answer_is_503_and_the_next_try_is_taken(
+    saturday_desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = saturday_desk
+    message = alert(starts_at=SATURDAY, region="london", **UPLOADS)
+
+    def down() -> Any:
+        raise Unavailable("the database cannot be used right now")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(desk.receiver.database, "write", down)
+        refused = desk.alerts(message)
+    assert (refused.status_code, refused.get_json()["retryable"]) == (503, True)
+
+    assert desk.alerts(message).status_code == 200
+    assert len(desk.get("/incidents/active")) == 1
+
+
+def test_a_message_kept_by_a_request_that_died_is_processed_by_the_ticker(
+    saturday_desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = saturday_desk
+    real_write = desk.receiver.database.write
+    writes = []
+
+    def dies_after_keeping() -> Any:
+        writes.append(1)
+        if len(writes) > 1:
+            raise Unavailable("killed")
+        return real_write()
+
+    with monkeypatch.context() as dying:
+        dying.setattr(desk.receiver.database, "write", dies_after_keeping)
+        assert desk.alerts(alert(starts_at=SATURDAY, region="london", **UPLOADS)).status_code == 503
+    assert desk.get("/incidents/active") == []
+
+    desk.clock.advance(seconds=3)
+    desk.turn()
+
+    assert len(desk.get("/incidents/active")) == 1
+    assert desk.pager.people() == ["ines", "noor"]
