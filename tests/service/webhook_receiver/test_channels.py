@@ -109,7 +109,7 @@ def test_a_mail_carries_the_page_and_an_identity_that_a_repeat_shares(mailbox: t
     channel.send(ENVELOPE)
 
     (mail,) = box.mails
-    content = bytes(mail.content or b"").decode()
+    content = mail.content.decode() if isinstance(mail.content, bytes) else str(mail.content)
     assert mail.rcpt_tos == ["noor@wedsync.example"]
     assert "Subject: [CRITICAL] Photo uploads are failing" in content
     assert "Message-ID: <incident-1-noor@wedsync-monitoring>" in content

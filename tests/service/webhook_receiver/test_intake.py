@@ -9,7 +9,12 @@ from tests.cast import SATURDAY
 from tests.receiver import Desk, alert, webhook
 from wedsync_core.problems import Unavailable
 
-UPLOADS = {"severity": "critical", "service": "photos", "type": "service_failure", "affects": "photo_upload"}
+UPLOADS: dict[str, Any] = {
+    "severity": "critical",
+    "service": "photos",
+    "type": "service_failure",
+    "affects": "photo_upload",
+}
 
 
 @pytest.mark.parametrize(

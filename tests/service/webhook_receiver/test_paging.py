@@ -1,12 +1,18 @@
 """From an alert to people: each sentence of the specification's two policies, and who must not be told."""
 
 from datetime import timedelta
+from typing import Any
 
 from tests.cast import SATURDAY, TUESDAY
 from tests.receiver import Desk, alert
 from webhook_receiver.notify.channels import ChannelError, Envelope
 
-UPLOADS = {"severity": "critical", "service": "photos", "type": "service_failure", "affects": "photo_upload"}
+UPLOADS: dict[str, Any] = {
+    "severity": "critical",
+    "service": "photos",
+    "type": "service_failure",
+    "affects": "photo_upload",
+}
 
 
 def only_incident(desk: Desk) -> dict[str, object]:
