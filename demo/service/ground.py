@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from flask import Flask, Response, abort, jsonify, make_response, request
+from werkzeug.exceptions import HTTPException
 
 from demo.service.database import Database
 from demo.service.faults import FaultBoard
@@ -51,6 +52,8 @@ def new_service(name: str) -> Flask:
     """Return an application that answers its refusals as JSON."""
     app = Flask(f"wedsync.{name}", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    # For an unhandled exception too, after it was reported; the text is the framework's and says nothing of the cause.
+    app.register_error_handler(HTTPException, lambda error: (jsonify(error=error.description), error.code))
     return app
 
 

@@ -26,16 +26,20 @@ class Integrity:
         self._instrumentation = instrumentation
 
     def check(self) -> int:
-        """Verify the photos not verified yet; returns how many were found lost. Raises sqlite3.Error."""
+        """Verify new photos, and that the older ones are still there; returns how many are lost. Raises sqlite3.Error.
+
+        The whole content of a photo is compared once, and again whenever it is read.
+        """
         with self._ground.database.transaction("photo_upload", None) as rows:
-            fresh = rows.execute(
+            suspect = rows.execute(
                 "SELECT p.*, b.content FROM photos p LEFT JOIN photo_bytes b ON b.photo = p.id"
-                " WHERE p.verified_at IS NULL AND p.lost_at IS NULL ORDER BY p.uploaded_at LIMIT ?",
+                " WHERE p.lost_at IS NULL AND (p.verified_at IS NULL OR b.photo IS NULL)"
+                " ORDER BY p.uploaded_at LIMIT ?",
                 (AT_ONCE,),
             ).fetchall()
-            sound = [(self._ground.now(), photo["id"]) for photo in fresh if self.sound(photo)]
+            sound = [(self._ground.now(), photo["id"]) for photo in suspect if self.sound(photo)]
             rows.executemany("UPDATE photos SET verified_at = ? WHERE id = ?", sound)
-        return self.notice([photo for photo in fresh if not self.sound(photo)])
+        return self.notice([photo for photo in suspect if not self.sound(photo)])
 
     @staticmethod
     def sound(photo: sqlite3.Row) -> bool:

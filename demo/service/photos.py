@@ -34,16 +34,16 @@ def create_photos(ground: Ground) -> tuple[Flask, Integrity]:
                 known = rows.execute("SELECT checksum FROM photos WHERE id = ?", (photo,)).fetchone()
                 if known is not None and known["checksum"] != checksum:
                     refuse("this photo_id was used for another photo", 409)
-                if known is None:
-                    rows.execute(
-                        "INSERT INTO photos (id, wedding, region, filename, checksum, size, uploaded_at)"
-                        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                        (photo, wedding, region, filename, checksum, len(content), ground.now()),
-                    )
-                    rows.execute("INSERT INTO photo_bytes (photo, content) VALUES (?, ?)", (photo, content))
+                # A repeat stores the bytes again: if they were lost, the user's second try must mend it.
+                rows.execute(
+                    "INSERT INTO photos (id, wedding, region, filename, checksum, size, uploaded_at)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE"
+                    " SET uploaded_at = excluded.uploaded_at, verified_at = NULL, lost_at = NULL",
+                    (photo, wedding, region, filename, checksum, len(content), ground.now()),
+                )
+                rows.execute("INSERT OR REPLACE INTO photo_bytes (photo, content) VALUES (?, ?)", (photo, content))
             answer = created(photo_id=photo, checksum=checksum, size=len(content))
-        if known is None:
-            _lose(ground, photo, region)
+        _lose(ground, photo, region)
         return answer
 
     @app.get("/uploads/<photo>")

@@ -40,5 +40,6 @@ def why_refused(
     if abs(now.timestamp() - int(timestamp)) > LARGEST_SKEW.total_seconds():
         return "the post was signed more than five minutes from now"
     # Every key is tried to the end, in constant time: how long it takes tells nothing about the right signature.
-    matches = [hmac.compare_digest(sign(key, timestamp, body).encode(), signature.encode()) for key in keys]
+    given = signature.encode("utf-8", "replace")
+    matches = [hmac.compare_digest(sign(key, timestamp, body).encode(), given) for key in keys]
     return None if any(matches) else "the signature is not of this body, time and key"

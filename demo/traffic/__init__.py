@@ -1,0 +1,1 @@
+"""A seeded load driver: a wedding Saturday, compressed, in every region."""
