@@ -115,7 +115,7 @@ _HARMLESS_LAST = frozenset(
 _HARMLESS_FIRST = frozenset({"has", "is", "num", "max", "min", "total", "requires"})
 
 _WORD = re.compile(r"[A-Z]++(?![a-z])|[A-Z]?[a-z]++|[A-Z]")
-_SEPARATORS = re.compile(r"[^a-z0-9]+")
+_SEPARATORS = re.compile(r"[^a-z0-9]++")
 
 
 @lru_cache(maxsize=4096)

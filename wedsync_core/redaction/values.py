@@ -85,11 +85,11 @@ _VENDOR_KEYS = (
     r")"
 )
 _VENDOR_NEEDLES = (
-    *("k_live_", "k_test_", "whsec_", "akia", "asia", "abia", "acca", "ghp_", "gho_", "ghu_", "ghs_", "ghr_"),
-    *("github_pat_", "glpat-", "glptt-", "gldt-", "glrt-", "glcbt-", "glsoat-", "glffct-", "xox", "xapp-", "aiza"),
-    *("ya29.", "gocspx-", "sg.", "sk-", "sk0", "sk1", "key-", "sq0", "shpat_", "shpca_", "shppa_", "shpss_", "npm_"),
-    *("pypi-", "_v1_", "hvs.", "hvb.", "hvr.", "hf_", "dckr_pat_", "lin_api_", "eaa", ":aa"),
-    *(f"sk{digit}" for digit in "23456789abcdef"),
+    *("_live_", "_test_", "whsec_", "akia", "asia", "abia", "acca", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "b_pat_"),
+    *("glpat-", "glptt-", "gldt-", "glrt-", "glcbt-", "glsoat-", "glffct-", "xox", "xapp-", "aiza", "ya29.", "gocspx-"),
+    *("sg.", "sk-", "key-", "sq0", "shpat_", "shpca_", "shppa_", "shpss_", "npm_", "pypi-", "_v1_", "hvs.", "hvb."),
+    *("hvr.", "hf_", "r_pat_", "lin_api_", "eaa", ":aa", "sk0", "sk1", "sk2", "sk3", "sk4", "sk5", "sk6", "sk7", "sk8"),
+    *("sk9", "ska", "skb", "skc", "skd", "ske", "skf"),
 )
 _WEBHOOK_URL = (
     r"(https://(?:hooks\.slack\.com/(?:services|workflows|triggers)/|discord(?:app)?\.com/api/webhooks/"
@@ -99,12 +99,13 @@ _WEBHOOK_URL = (
 _NO_FILE = r"(?!(?:js|mjs|cjs|jsx|ts|tsx|html|json)(?![\w-]))"
 _EMAIL = rf"(?<![\w.%+-])[\w.%+-]{{1,128}}+@(?:[\w-]{{1,63}}\.){{1,8}}{_NO_FILE}[^\W\d_]{{2,24}}(?![\w])"
 _EMAIL_ENCODED = r"(?<![\w.+-])[\w.+-]{1,128}+%40(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}"
+# The first character is looked for before anything else: that is what makes a search over clean text fast.
 _PHONE = (
-    r"(?<![\w+-])(?<!\d[.,:/])(?:"
-    r"\+[1-9](?:[ ().-]{0,2}\d){7,14}"  # E.164, with the usual separators
-    r"|0[1-9]\d{1,3}[ -]?\d{3,4}[ -]?\d{3,4}"  # national: 07700 900123, 020 7946 0018
-    r"|\(0?[1-9]\d{1,4}\) ?\d{3,4}[ -]?\d{3,4}"  # (020) 7946 0018, (212) 555-0143
-    r"|[2-9]\d{2}-\d{3}-\d{4}"  # 212-555-0143
+    r"[+(0-9](?<![\w+-].)(?<!\d[.,:/].)(?:"
+    r"(?<=\+)[1-9](?:[ ().-]{0,2}\d){7,14}"  # E.164, with the usual separators
+    r"|(?<=0)[1-9]\d{1,3}[ -]?\d{3,4}[ -]?\d{3,4}"  # national: 07700 900123, 020 7946 0018
+    r"|(?<=\()0?[1-9]\d{1,4}\) ?\d{3,4}[ -]?\d{3,4}"  # (020) 7946 0018, (212) 555-0143
+    r"|(?<=[2-9])\d{2}-\d{3}-\d{4}"  # 212-555-0143
     r")(?![\w-]|[.:]\d)"
 )
 
