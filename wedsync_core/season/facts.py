@@ -17,6 +17,7 @@ from wedsync_core.season.localtime import (
     first_moment,
     last_moment,
     local_date,
+    shown_time,
     wedding_day_window,
 )
 from wedsync_core.season.region import Region, regions_by_name
@@ -51,6 +52,7 @@ class RegionFacts:
     weddings_under_way: int
     """Of these, the ones that have begun and not ended."""
     local_time: datetime
+    """What the venues' clocks show, with its offset."""
     reason: str
     next_change_at: datetime
     """The first later moment, in UTC, at which `risk` is another one, should the wedding list stay as it is."""
@@ -102,7 +104,7 @@ class _RegionCalendar:
             is_wedding_day=risk is Risk.WEDDING_DAY,
             weddings_in_progress=self.weddings.in_progress(name, moment),
             weddings_under_way=self.weddings.under_way(name, moment),
-            local_time=moment.astimezone(self.region.time_zone),
+            local_time=shown_time(moment, self.region.time_zone),
             reason=reason,
             next_change_at=self._next_change(moment, risk),
         )

@@ -6,7 +6,7 @@ choice of function, `first_moment` or `last_moment`, so that a window always cov
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -33,12 +33,12 @@ def load_zone(key: str) -> ZoneInfo:
 
 def first_moment(day: date, wall: time, zone: ZoneInfo) -> datetime:
     """Return the first moment, in UTC, at which the zone's clocks show `wall` on `day`."""
-    return _moment(datetime.combine(day, wall), zone, fold=0)
+    return _moment(datetime.combine(day, wall), zone, last=False)
 
 
 def last_moment(day: date, wall: time, zone: ZoneInfo) -> datetime:
     """Return the last moment, in UTC, at which the zone's clocks show `wall` on `day`."""
-    return _moment(datetime.combine(day, wall), zone, fold=1)
+    return _moment(datetime.combine(day, wall), zone, last=True)
 
 
 def local_date(moment: datetime, zone: ZoneInfo) -> date:
@@ -50,21 +50,27 @@ def local_date(moment: datetime, zone: ZoneInfo) -> date:
     return shown + _ONE_DAY if moment >= first_moment(shown + _ONE_DAY, MIDNIGHT, zone) else shown
 
 
+def shown_time(moment: datetime, zone: ZoneInfo) -> datetime:
+    """Return what the zone's clocks show at `moment`, with the offset of that moment.
+
+    The offset is fixed: a time of a zone whose clocks show it twice equals no other moment, not even itself in UTC
+    (PEP 495), and would break every comparison made with it.
+    """
+    return moment.astimezone(timezone(moment.astimezone(zone).utcoffset() or timedelta()))
+
+
 def wedding_day_window(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """Return when the wedding day of `day` opens (06:00) and closes (02:00 the next day, excluded), in UTC."""
     return first_moment(day, WEDDING_DAY_OPENS, zone), last_moment(day + _ONE_DAY, WEDDING_DAY_CLOSES, zone)
 
 
-def _moment(wall: datetime, zone: ZoneInfo, fold: int) -> datetime:
-    before, after = _offset(wall, zone, 0), _offset(wall, zone, 1)
+def _moment(wall: datetime, zone: ZoneInfo, *, last: bool) -> datetime:
+    # PEP 495: in a gap or an overlap, fold 0 answers with the offset before the change and fold 1 with the one after.
+    before = zone.utcoffset(wall) or timedelta()
+    after = zone.utcoffset(wall.replace(fold=1)) or timedelta()
     if after > before:
         return _end_of_gap(wall, zone, before, after)
-    return (wall - (after if fold else before)).replace(tzinfo=UTC)
-
-
-def _offset(wall: datetime, zone: ZoneInfo, fold: int) -> timedelta:
-    # PEP 495: in a gap or an overlap, fold 0 answers with the offset before the change and fold 1 with the one after.
-    return wall.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta()
+    return (wall - (after if last else before)).replace(tzinfo=UTC)
 
 
 def _end_of_gap(wall: datetime, zone: ZoneInfo, before: timedelta, after: timedelta) -> datetime:

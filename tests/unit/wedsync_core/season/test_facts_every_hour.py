@@ -88,6 +88,7 @@ def test_with_nobody_marrying_a_saturday_is_still_at_least_a_weekend(name: str) 
     assert sum(length >= timedelta(hours=49) for length in weekends) >= 417
 
 
+@settings(max_examples=40)
 @given(
     st.datetimes(datetime(2024, 1, 1), datetime(2031, 12, 31), timezones=st.just(UTC)),  # noqa: DTZ001
     st.booleans(),

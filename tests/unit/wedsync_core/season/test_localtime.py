@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wedsync_core.season.localtime import first_moment, last_moment, load_zone, local_date, wedding_day_window
+from wedsync_core.season.localtime import (
+    first_moment,
+    last_moment,
+    load_zone,
+    local_date,
+    shown_time,
+    wedding_day_window,
+)
 
 ZONES = [
     "Europe/London", "Pacific/Auckland", "Australia/Sydney", "Australia/Lord_Howe", "America/New_York",
@@ -81,6 +88,14 @@ def test_sydneys_second_two_oclock_closes_the_wedding_day() -> None:
     # 5 April 2026: 03:00 goes back to 02:00, so that 02:00 is shown twice.
     _, closes = wedding_day_window(date(2026, 4, 4), load_zone("Australia/Sydney"))
     assert closes == datetime(2026, 4, 4, 16, 0, tzinfo=UTC)
+
+
+def test_a_shown_time_equals_its_moment_even_when_the_clocks_show_it_twice() -> None:
+    moment = datetime(2028, 10, 29, 0, 0, tzinfo=UTC)
+    london = load_zone("Europe/London")
+    assert moment.astimezone(london) != moment  # the trap
+    assert shown_time(moment, london) == moment
+    assert shown_time(moment, london).isoformat() == "2028-10-29T01:00:00+01:00"
 
 
 @given(
