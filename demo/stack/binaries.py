@@ -23,6 +23,7 @@ from typing import Final
 
 from demo.stack import debian, releases
 from demo.stack.programs import ALERTMANAGER, POSTGRESQL, PROMETHEUS, Found, Program, version_of
+from demo.stack.relocation import relocate
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 ALL: Final = (PROMETHEUS, ALERTMANAGER, POSTGRESQL)
@@ -136,10 +137,15 @@ class Collection:
             libraries = [name for name in needed if name.startswith("lib") and not name.startswith(_NOT_NEEDED)]
             apt.unpack([wanted[0], *libraries], into)
             return
-        apt.unpack(wanted, into / "package")
-        for ours, path in (program.executables_in(into / "package/usr/bin") or {}).items():
+        package = into / "package"
+        apt.unpack(wanted, package)
+        for ours, path in (program.executables_in(package / "usr/bin") or {}).items():
             path.rename(into / ours)
-        shutil.rmtree(into / "package")
+        if program.built_in:
+            (package / program.built_in.relative_to("/")).rename(into / "share")
+            for ours in program.executables:
+                relocate(into / ours, program.built_in, into / "share")
+        shutil.rmtree(package)
 
     def _apt(self, *archives: debian.Archive) -> debian.PrivateApt:
         if archives not in self._apts:

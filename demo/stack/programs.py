@@ -25,7 +25,7 @@ class Program:
     """What is looked for. `executables` maps our name to the names it may have; the first is asked its version.
 
     `inside` is where the executables lie in an unpacked folder, as a glob pattern; `packages` are Debian's, the
-    preferred one first.
+    preferred one first; `built_in` is a folder the packaged program insists on.
     """
 
     title: str
@@ -35,6 +35,7 @@ class Program:
     packages: tuple[str, ...]
     release: releases.Release | None = None
     inside: str = "."
+    built_in: Path | None = None
 
     @property
     def oldest(self) -> str:
@@ -72,6 +73,7 @@ ALERTMANAGER: Final = Program(
     executables={"alertmanager": ("alertmanager", "prometheus-alertmanager"), "amtool": ("amtool",)},
     packages=("prometheus-alertmanager",),
     release=releases.ALERTMANAGER,
+    built_in=Path("/usr/share/prometheus/alertmanager"),
 )
 POSTGRESQL: Final = Program(
     title="PostgreSQL",

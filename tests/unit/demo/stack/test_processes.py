@@ -13,6 +13,7 @@ import pytest
 from demo.stack import signals
 from demo.stack.processes import Interrupted, Process, ProcessFailed, Stack
 from tests.fakes import FakeClock
+from tests.waiting import lives, wait_until
 from wedsync_core.clock import SystemClock
 
 # Says so when it is up; ends at SIGTERM.
@@ -66,22 +67,6 @@ thread.join()
 (folder / "pid").write_text(str(process.pid))
 threading.Event().wait()
 """
-
-
-def wait_until(question: Callable[[], bool], seconds: float = 20.0) -> None:
-    clock = SystemClock()
-    deadline = clock.monotonic() + seconds
-    while not question():
-        assert clock.monotonic() < deadline, "it did not come to pass in time"
-        threading.Event().wait(0.02)
-
-
-def lives(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state not in "ZX"
 
 
 @pytest.fixture
