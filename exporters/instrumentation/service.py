@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import threading
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -119,13 +120,15 @@ class Instrumentation:
         return event_id
 
     def shutdown(self, timeout: float = 3.0) -> None:
-        """Send what waits, for at most about `timeout` seconds each for reports and measurements, and stop."""
-        if self._parts.reporter is not None:
-            self._parts.reporter.close(timeout)
-        if self._parts.pushed is not None:
-            self._parts.pushed.close(timeout)
-        self._parts.tracer.close()
+        """Send what waits and stop, within about `timeout` seconds even when nobody takes it. Safe to call twice."""
         atexit.unregister(self.shutdown)
+        parts = self._parts
+        closers: list[Callable[[], None]] = [parts.tracer.close]
+        if parts.pushed is not None:
+            closers.append(partial(parts.pushed.close, timeout))
+        if parts.reporter is not None:
+            closers.append(partial(parts.reporter.close, timeout))
+        _close_within(timeout, closers, parts.clock)
 
     def attach(self, app: Flask, unobserved: frozenset[str]) -> None:
         """Observe every request of the application but those to the `unobserved` paths.
@@ -219,3 +222,20 @@ class Instrumentation:
 
     def _unhandled(self, _app: Flask, exception: BaseException, **_: Any) -> None:
         self.report(exception)
+
+
+def _close_within(timeout: float, closers: Iterable[Callable[[], None]], clock: Clock) -> None:
+    """Run the closers side by side; one that is not done in time is left behind. An OTLP export retries for 10 s."""
+    until = clock.monotonic() + timeout
+    started: list[threading.Thread] = []
+    for closer in closers:
+        thread = threading.Thread(target=closer, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            # From 3.12 on, Python starts no thread once the interpreter is going down.
+            closer()
+        else:
+            started.append(thread)
+    for thread in started:
+        thread.join(max(0.0, until - clock.monotonic()) + 0.5)

@@ -11,6 +11,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, M
 
 from exporters.instrumentation import DURATION_BUCKETS, ErrorReporting
 from tests.fakes import HttpSink, Received
+from wedsync_core.clock import SystemClock
 
 Build = Callable[..., Any]
 PUSHED = "wedsync_otlp_exports_total"
@@ -152,6 +153,19 @@ def test_batches_that_are_refused_are_counted_and_the_service_goes_on(payments: 
     assert service.value(PUSHED, signal="traces", outcome="failed") == 1
     assert service.value(PUSHED, signal="metrics", outcome="failed") == 1
     assert {request.path for request in collector.received} == {"/wrong/v1/traces", "/wrong/v1/metrics"}
+
+
+def test_a_collector_that_is_away_does_not_hold_up_the_end(payments: Build) -> None:
+    away = HttpSink()
+    with away:
+        pass
+    service = payments(otlp_endpoint=away.url, error_reports=ErrorReporting(away.url))
+    assert service.ask("/payments", "POST", json={"how": "raise"})[0] == 500
+    clock = SystemClock()
+    started = clock.monotonic()
+    service.instrumentation.shutdown(0.2)
+    assert clock.monotonic() - started < 5
+    assert service.value("wedsync_error_reports_sent_total", outcome="dropped") == 1
 
 
 def test_without_an_endpoint_nothing_of_otlp_is_counted_or_started(payments: Build) -> None:
