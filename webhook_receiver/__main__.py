@@ -2,8 +2,17 @@
 
 import sys
 
-from webhook_receiver.app import NAME, build_receiver
+from wedsync_core.settings import Settings
 from wedsync_core.web.command import serve
+from wedsync_core.web.server import RunningService
+
+
+def build(settings: Settings) -> RunningService:
+    """Wire the receiver, in the worker: the process that only watches the worker stays small."""
+    from webhook_receiver.app import build_receiver
+
+    return build_receiver(settings)
+
 
 if __name__ == "__main__":
-    sys.exit(serve(NAME, build_receiver, lambda settings: settings.receiver))
+    sys.exit(serve("webhook_receiver", build, lambda settings: settings.receiver))

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 
 class RunningService(Protocol):
     """What a service's wiring gives the server."""
 
-    app: Flask
+    @property
+    def app(self) -> Any:
+        """The WSGI application."""
 
     def start(self) -> None:
         """Start the loops."""
@@ -53,7 +54,7 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn's base class is 
             if name in self.cfg.settings:
                 self.cfg.set(name, value)
 
-    def load(self) -> Flask:
+    def load(self) -> Any:
         """Build the service in the worker and start its loops."""
         self._service = self._build()
         self._service.start()
