@@ -107,7 +107,7 @@ def traffic(ground: Ground) -> Process:
     """Return the driver of the demonstration's traffic, which has nothing to be ready for."""
     return Process(
         name="demo.traffic",
-        argv=[sys.executable, "-m", "demo.traffic"],
+        argv=[sys.executable, "-m", "demo.traffic", "--url", ground.url("demo")],
         env=service_environment(ground),
         cwd=ROOT,
         ready=lambda: True,
