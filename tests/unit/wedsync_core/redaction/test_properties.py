@@ -70,7 +70,7 @@ def test_a_planted_secret_does_not_survive_in_text(name: str, secret: str, befor
 
 @given(NAME, SECRET, VALUES)
 def test_a_planted_secret_does_not_survive_in_a_value(name: str, secret: str, around: Any) -> None:
-    planted = {
+    planted: Any = {
         "a": [around, {"frames": [{"vars": {name: [secret], "repr": f"<Login {name}='{secret}'>"}}]}],
         name: secret,
     }
