@@ -79,7 +79,7 @@ class Collection:
         for left_over in self._folder.glob(".partial-*"):
             shutil.rmtree(left_over)
         troubles = []
-        for way in (self._fetch_release, self._fetch_newest_packages, self._fetch_own_packages):
+        for way in self._ways(program):
             with tempfile.TemporaryDirectory(prefix=".partial-", dir=self._folder) as partial:
                 try:
                     way(program, Path(partial))
@@ -92,6 +92,12 @@ class Collection:
             f"{program.title} {program.oldest} or newer is missing. Install it so that {names} are on PATH. "
             f"It could not be fetched: {'; '.join(troubles)}"
         )
+
+    def _ways(self, program: Program) -> Sequence[Callable[[Program, Path], None]]:
+        if program is POSTGRESQL:
+            # It publishes no archives, and the newest suite's wants that suite's libraries, down to the C library.
+            return (self._fetch_own_packages,)
+        return (self._fetch_release, self._fetch_newest_packages, self._fetch_own_packages)
 
     def _keep(self, program: Program, partial: Path) -> Found:
         executables = _find_inside(program, partial) or {}
@@ -110,15 +116,14 @@ class Collection:
 
     def _fetch_release(self, program: Program, into: Path) -> None:
         if program.release is None:
-            raise releases.ReleaseUnavailable(f"{program.title} has no release archive for this")
+            raise releases.ReleaseUnavailable(f"{program.title} publishes no archive of programs")
         self._report(f"Fetching {program.title} {program.release.version} from its release site")
         releases.fetch(program.release, tuple(program.executables), into, self._report)
 
     def _fetch_newest_packages(self, program: Program, into: Path) -> None:
         archive = debian.newest_suite(debian.machine_archives(), debian.operating_system())
-        if archive is None or program is POSTGRESQL:
-            # PostgreSQL of the newest suite wants the libraries of that suite, down to the C library.
-            raise debian.PackagesUnavailable(f"Debian's newest suite has no {program.title} for this machine")
+        if archive is None:
+            raise debian.PackagesUnavailable("this machine's source lists name no archive of Debian")
         self._report(f"Fetching {program.title} from Debian's newest suite")
         self._unpack_packages(program, self._apt(archive), into)
 

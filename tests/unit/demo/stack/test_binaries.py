@@ -2,8 +2,10 @@
 
 import os
 import stat
+import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -183,3 +185,92 @@ def test_the_folder_may_be_named_by_the_environment(tmp_path: Path) -> None:
     assert binaries.default_folder({"WEDSYNC_BINARIES_DIR": str(tmp_path)}) == tmp_path
     assert binaries.default_folder({}) == binaries.ROOT / "var" / "binaries"
     assert binaries.default_folder({"WEDSYNC_BINARIES_DIR": ""}) == binaries.ROOT / "var" / "binaries"
+
+
+class Shelf:
+    """Stands in for apt: packages as folders of programs."""
+
+    offers: ClassVar[dict[str, dict[str, str]]] = {}
+    unpacked: ClassVar[list[str]] = []
+
+    def __init__(self, directory: Path, archives: Sequence[debian.Archive]) -> None:
+        self._suite = archives[0].suites[0]
+
+    def update(self) -> None:
+        """Nothing to fetch."""
+
+    def candidates(self, *packages: str) -> dict[str, str]:
+        return {name: version for name, version in self.offers[self._suite].items() if name in packages}
+
+    def needed_for(self, package: str) -> list[str]:
+        return ["libpq5", "libllvm14", "libperl5.36", "libicu72", "postgresql-client-15", "ssl-cert", package]
+
+    def unpack(self, packages: Sequence[str], into: Path) -> None:
+        self.unpacked.extend(packages)
+        if not self.candidates(*packages) and "libpq5" not in packages:
+            raise debian.PackagesUnavailable(f"no package {packages[0]} in {self._suite}")
+        version = next(iter(self.candidates(*packages).values()))
+        if packages[0] == "prometheus":
+            put(into / "usr/bin", version, "prometheus", "promtool")
+        elif packages[0] == "prometheus-alertmanager":
+            put(into / "usr/bin", version, "prometheus-alertmanager", "amtool")
+            template = "/usr/share/prometheus/alertmanager/default.tmpl"
+            (into / "usr/bin/prometheus-alertmanager").write_text(
+                f"#!/bin/sh\ncat {template}\necho 'alertmanager, version {version}'\n"
+            )
+            (into / "usr/share/prometheus/alertmanager").mkdir(parents=True)
+            (into / "usr/share/prometheus/alertmanager/default.tmpl").write_text("a template\n")
+        else:
+            put(into / "usr/lib/postgresql/15/bin", version, "postgres", "initdb", title="postgres (PostgreSQL)")
+
+
+@pytest.fixture
+def shelf(monkeypatch: pytest.MonkeyPatch) -> type[Shelf]:
+    """A Debian bookworm whose archives are the shelf."""
+    monkeypatch.setattr(Shelf, "unpacked", [])
+    monkeypatch.setattr(Shelf, "offers", {"sid": {}, "bookworm": {}})
+    monkeypatch.setattr(debian, "PrivateApt", Shelf)
+    archive = debian.Archive("http://mirror.example/debian", ("bookworm",), ("main",))
+    monkeypatch.setattr(debian, "machine_archives", lambda: [archive])
+    monkeypatch.setattr(debian, "operating_system", lambda: {"ID": "debian", "VERSION_CODENAME": "bookworm"})
+    return Shelf
+
+
+def test_the_newest_suite_is_next_after_the_release_site(
+    collection: Callable[..., Collection], shelf: type[Shelf], tmp_path: Path
+) -> None:
+    shelf.offers["sid"] = {"prometheus": "3.5.3", "promtool": "3.5.3"}
+    found = collection().obtain(PROMETHEUS)
+    assert found.version == "3.5.3"
+    assert shelf.unpacked == ["prometheus", "promtool"]
+    assert {path.name for path in (tmp_path / "binaries/prometheus-3.5.3").iterdir()} == {"prometheus", "promtool"}
+
+
+def test_the_machines_own_release_is_last_and_may_be_too_old(
+    collection: Callable[..., Collection], shelf: type[Shelf]
+) -> None:
+    shelf.offers["bookworm"] = {"prometheus": "2.42.0"}
+    assert collection().obtain(PROMETHEUS).version == "2.42.0"
+    shelf.offers["bookworm"] = {"prometheus-alertmanager": "0.24.0"}
+    with pytest.raises(BinaryMissing, match=r"the Alertmanager of that archive is only 0\.24\.0"):
+        collection().obtain(ALERTMANAGER)
+
+
+def test_the_packaged_alertmanager_finds_its_templates_where_it_was_unpacked(
+    collection: Callable[..., Collection], shelf: type[Shelf], tmp_path: Path
+) -> None:
+    shelf.offers["sid"] = {"prometheus-alertmanager": "0.33.1"}
+    found = collection().obtain(ALERTMANAGER)
+    done = subprocess.run([found.executables["alertmanager"]], capture_output=True, text=True, check=True)
+    assert done.stdout == "a template\nalertmanager, version 0.33.1\n"
+
+
+def test_postgresql_comes_from_the_own_release_with_the_libraries_it_lacks(
+    collection: Callable[..., Collection], shelf: type[Shelf], tmp_path: Path
+) -> None:
+    shelf.offers["sid"] = {"postgresql-18": "18.1"}
+    shelf.offers["bookworm"] = {"postgresql-15": "15.18"}
+    found = collection().obtain(POSTGRESQL)
+    assert shelf.unpacked == ["postgresql-15", "libpq5", "libicu72"]
+    assert found.executables["initdb"] == tmp_path / "binaries/postgresql-15.18/usr/lib/postgresql/15/bin/initdb"
+    assert collection().find(POSTGRESQL) == found

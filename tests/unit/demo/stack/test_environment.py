@@ -1,6 +1,7 @@
 """Making `.venv`: when nothing is done, what is refused, what the stamp holds. Pip itself is a stand-in here."""
 
 import ast
+import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from demo.stack import environment, virtual_environment
+from demo.stack.debian import PackagesUnavailable, PrivateApt
 from demo.stack.virtual_environment import EnvironmentFailed, VirtualEnvironment, checksum, pins, satisfied
 
 RUNTIME = "alembic==1.20.1 \\\n    --hash=sha256:8349\nflask==3.1.2 \\\n    --hash=sha256:aa\npsycopg[binary]==3.3.0\n"
@@ -21,10 +23,19 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def put_python(path: Path) -> Path:
+    """Put a Python there that has pip and whatever else it is asked for."""
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return path
+
+
 @pytest.fixture
 def stages(monkeypatch: pytest.MonkeyPatch, checkout: Path) -> list[list[str]]:
     """The stages that were run. Making the environment puts a Python there; pip does nothing, and well."""
     run: list[list[str]] = []
+    system = put_python(checkout / "system-python")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
 
     def pretend(self: VirtualEnvironment, argv: list[str | Path]) -> int:
         run.append([str(part) for part in argv])
@@ -32,7 +43,7 @@ def stages(monkeypatch: pytest.MonkeyPatch, checkout: Path) -> list[list[str]]:
         if "venv" in run[-1]:
             python.parent.mkdir(parents=True, exist_ok=True)
             python.unlink(missing_ok=True)
-            python.symlink_to(sys.executable)
+            python.symlink_to(system)
         return 0
 
     monkeypatch.setattr(VirtualEnvironment, "_run", pretend)
@@ -100,7 +111,7 @@ def test_a_python_replaced_by_the_system_makes_the_environment_anew(
     stages.clear()
     python = checkout / ".venv/bin/python"
     python.unlink()
-    python.symlink_to("/bin/sh")
+    python.symlink_to(put_python(tmp_path / "newer-python"))
     start(checkout, "requirements.lock")
     assert "venv" in stages[0]
     python.unlink()
@@ -141,3 +152,51 @@ def test_a_stage_is_run_in_the_open_and_its_words_are_kept(
     with pytest.raises(EnvironmentFailed, match=r"makes no virtual environment(.|\n)*no module named venv"):
         VirtualEnvironment(checkout).bring_up_to(checkout / "requirements.lock")
     assert "Making the virtual environment in" in capsys.readouterr().out
+
+
+@pytest.fixture
+def packages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The packages that were unpacked, in a machine whose Python has no ensurepip."""
+    unpacked: list[str] = []
+
+    def unpack(self: PrivateApt, names: list[str], into: Path) -> None:
+        unpacked.extend(names)
+        wheels = into / "usr/share/python-wheels"
+        wheels.mkdir(parents=True)
+        (wheels / "pip-23.0.1-py3-none-any.whl").touch()
+        (wheels / "setuptools-66.1.1-py3-none-any.whl").touch()
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(PrivateApt, "update", lambda self: None)
+    monkeypatch.setattr(PrivateApt, "unpack", unpack)
+    return unpacked
+
+
+def test_without_ensurepip_pip_comes_from_the_systems_package(
+    checkout: Path, stages: list[list[str]], packages: list[str]
+) -> None:
+    assert start(checkout, "requirements.lock") == 0
+    assert packages == ["python3-pip-whl"]
+    made, bootstrapped, installed = stages
+    assert "--without-pip" in made
+    wheel = Path(bootstrapped[-1])
+    assert wheel.name == "pip-23.0.1-py3-none-any.whl"
+    assert bootstrapped[1] == str(wheel / "pip"), "pip runs from within its own wheel"
+    assert "--require-hashes" in installed
+    assert sorted(path.name for path in (checkout / "var").iterdir()) == ["environment.lock"]
+
+
+def test_without_ensurepip_and_packages_the_message_says_what_to_install(
+    checkout: Path,
+    stages: list[list[str]],
+    packages: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def refuse(self: PrivateApt, names: list[str], into: Path) -> None:
+        raise PackagesUnavailable("apt-get is not on this machine.")
+
+    monkeypatch.setattr(PrivateApt, "unpack", refuse)
+    assert start(checkout, "requirements.lock") == 1
+    assert "apt-get is not on this machine. Install the venv module of this Python" in capsys.readouterr().err
+    assert not VirtualEnvironment(checkout).holds(RUNTIME)
