@@ -1,0 +1,1 @@
+"""The wedding calendar on /metrics."""

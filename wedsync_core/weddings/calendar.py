@@ -5,12 +5,16 @@ from __future__ import annotations
 import threading
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from wedsync_core.clock import Clock
 from wedsync_core.season import Region, RegionFacts, facts, regions_by_name
 from wedsync_core.settings import CalendarSettings
 from wedsync_core.telemetry.logs import get_log
 from wedsync_core.weddings.source import WeddingsInUse, WeddingSource
+
+RETRY_SECONDS: Final = 30.0
+"""After a reading that failed: soon enough for a restarting server, rare enough for a broken one."""
 
 
 def regions_of(settings: CalendarSettings) -> dict[str, Region]:
@@ -69,12 +73,23 @@ class WeddingCalendar:
             self._thread.join(timeout=5)
 
     def _run(self, source: WeddingSource, pause_seconds: float) -> None:
+        told: str | None = None
         while not self._stopping.is_set():
+            believed = False
             try:
-                source.refresh()
+                believed = source.refresh()
+                told = self._tell(source.current().problem, told)
             except Exception as error:  # noqa: BLE001 -- the top of the loop: staleness is a metric with an alert
                 self._log.error("wedding_list_failed", exc_info=error)
-            self._stopping.wait(pause_seconds)
+            self._stopping.wait(pause_seconds if believed else min(pause_seconds, RETRY_SECONDS))
+
+    def _tell(self, problem: str | None, told: str | None) -> str | None:
+        """Log a problem once, when it comes or changes, and its end; return what is now told."""
+        if problem and problem != told:
+            self._log.warning("wedding_list_problem", problem=problem)
+        if told and not problem:
+            self._log.info("wedding_list_good_again")
+        return problem
 
 
 def open_calendar(settings: CalendarSettings, keep_dir: Path, clock: Clock) -> WeddingCalendar:
