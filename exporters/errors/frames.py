@@ -1,0 +1,95 @@
+"""Frames out of the text of a stack trace: Python, JavaScript (both browser forms), Java. Nearest to the failure first.
+
+Line and column numbers are left out: they change with every edit above them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+MOST_FRAMES = 500
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A place in code: the module or the end of its path, and the function."""
+
+    module: str
+    function: str
+    in_app: bool
+
+    def __str__(self) -> str:
+        return f"{self.function} in {self.module}"
+
+
+_PYTHON = re.compile(r'\s{1,40}File "(?P<path>[^"\n]{1,500})", line \d{1,7}(?:, in (?P<function>[^\n]{1,200}))?')
+_V8 = re.compile(
+    r"\s{1,40}at (?:(?P<function>[^\n()]{1,200}) \()?(?P<path>[^\s()]{1,500}?):\d{1,7}(?::\d{1,7})?\)?\s*\Z"
+)
+_GECKO = re.compile(r"(?P<function>[^\n@]{0,200})@(?P<path>[^\s@]{1,500}?):\d{1,7}(?::\d{1,7})?\s*\Z")
+_JAVA = re.compile(
+    r"\s{1,40}at (?:[\w.$-]{1,100}/)?(?P<path>[\w.$]{1,300})\.(?P<function>[\w$<>]{1,100})"
+    r"\([\w$. -]{1,100}(?::\d{1,7})?\)\s*\Z"
+)
+
+# Code that the service did not write.
+_LIBRARY = re.compile(
+    r"site-packages/|dist-packages/|/lib/python\d|\A<|node_modules/|\Anode:|webpack/(?:bootstrap|runtime)|/vendor/"
+    r"|\[native code\]|\A(?:java|javax|jdk|sun|kotlin|scala)\.|\Aorg\.(?:springframework|apache|hibernate|eclipse)\."
+)
+# `main-4f2a9c81.js` and `main.4f2a9c81.chunk.js` are `main.js` of another build.
+_BUILD_HASH = re.compile(r"[.-][0-9a-f]{6,64}(?=[.-])|\.(?:chunk|bundle|min)(?=\.)")
+_ANONYMOUS = frozenset({"", "<anonymous>", "anonymous", "<lambda>", "<module>", "?", "eval"})
+_CAUSED = re.compile(r"^(?:The above exception was|During handling of the above)[^\n]*$", re.MULTILINE)
+
+
+def read_frames(stack: str) -> list[Frame]:
+    """Return the frames of the error itself, the nearest to the failure first; empty for a form that is not known."""
+    python = [match for line in _python_lines(stack) if (match := _PYTHON.match(line))]
+    if python:
+        return _once([_frame(match["path"], match["function"] or "") for match in reversed(python)])
+    # Java prints causes below the error: what comes after is another error's stack.
+    own = stack.partition("\nCaused by:")[0]
+    frames = []
+    for line in own.splitlines()[:MOST_FRAMES]:
+        match = _JAVA.match(line) or _V8.match(line) or _GECKO.match(line)
+        if match:
+            frames.append(_frame(match["path"], match["function"] or ""))
+    return _once(frames)
+
+
+def in_app_frames(frames: Sequence[Frame]) -> list[Frame]:
+    """Return the frames of the service's own code."""
+    return [frame for frame in frames if frame.in_app]
+
+
+def _python_lines(stack: str) -> list[str]:
+    # Python prints the cause first and the error itself last.
+    return _CAUSED.split(stack)[-1].splitlines()[-MOST_FRAMES:]
+
+
+def _frame(path: str, function: str) -> Frame:
+    return Frame(_module(path), _function(function), in_app=_LIBRARY.search(path) is None)
+
+
+def _module(path: str) -> str:
+    """Keep the last two parts: `/srv/releases/42/uploads/bucket.py` is `uploads/bucket.py` in every release."""
+    plain = path.split("?", 1)[0].split("#", 1)[0].replace("\\", "/").removeprefix("async ")
+    if "://" in plain:
+        plain = plain.split("://", 1)[1].partition("/")[2]
+    return _BUILD_HASH.sub("", "/".join(plain.split("/")[-2:]))
+
+
+def _function(name: str) -> str:
+    name = name.strip().removeprefix("async ").removeprefix("new ")
+    # `Object.upload`, `uploads.<locals>.upload` and `upload` are one; `<computed>` and `[as x]` are the engine's.
+    name = name.partition(" [as ")[0].rpartition("<locals>.")[2].removeprefix("Object.")
+    name = name.partition("$$Lambda")[0].partition("/<")[0]
+    return "<anonymous>" if name in _ANONYMOUS else name
+
+
+def _once(frames: Sequence[Frame]) -> list[Frame]:
+    """Leave out repeats in a row: recursion is one place, however deep."""
+    return [frame for index, frame in enumerate(frames) if index == 0 or frame != frames[index - 1]]

@@ -1,0 +1,180 @@
+"""The order of steps for one request of error reports."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from exporters.alarm.contract import Alarm
+from exporters.errors import store
+from exporters.errors.classification import Surroundings, alarm_of, is_alarming, judge
+from exporters.errors.cleaning import CleanReport, clean
+from exporters.errors.contract import Refused, read_submission
+from exporters.errors.fingerprint import Fingerprint, fingerprint
+from exporters.errors.metrics import ErrorMetrics
+from exporters.errors.store import NewOccurrence, StoredError
+from wedsync_core.clock import Clock
+from wedsync_core.season import RegionFacts
+from wedsync_core.severity import SeveritySettings
+from wedsync_core.storage import Database, Transaction
+
+USERS_WINDOW = timedelta(hours=1)
+"""Users who had the same error within this time count as affected now."""
+
+CalendarFacts = Callable[[datetime], Mapping[str, RegionFacts]]
+Prepared = tuple[CleanReport, Fingerprint]
+
+
+class Alarms(Protocol):
+    """What looks after the alarms that errors raise."""
+
+    def raise_alarms(self, transaction: Transaction, alarms: Iterable[tuple[Alarm, int]], now: datetime) -> bool:
+        """Note alarms with the number of their errors; returns whether any is to be posted at once."""
+
+    def wake(self) -> None:
+        """Post what is due: it has been committed."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A report that is stored: now, or before (`duplicate`), with the answer of the first time."""
+
+    error: StoredError
+    duplicate: bool
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of each report of a request, in its order."""
+
+    items: Sequence[Taken | Refused]
+    single: bool
+
+
+class ErrorIntake:
+    """Takes in error reports; what it has answered for is on disk, and so is the alarm that it promised."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        calendar: CalendarFacts,
+        limits: SeveritySettings,
+        surroundings: Surroundings,
+        pseudonym_key: bytes,
+        metrics: ErrorMetrics,
+        alarms: Alarms,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._calendar = calendar
+        self._limits = limits
+        self._surroundings = surroundings
+        self._pseudonym_key = pseudonym_key
+        self._metrics = metrics
+        self._alarms = alarms
+
+    def take(self, body: Any) -> Receipt:
+        """Take in a request's JSON. Raises Invalid when nothing in it can be read, Unavailable without a database."""
+        now = self._clock.now()
+        submission = read_submission(body)
+        prepared: dict[int, Prepared] = {}
+        for index, report in enumerate(submission.reports):
+            if not isinstance(report, Refused):
+                cleaned = clean(report, event_id=uuid.uuid4().hex, now=now, pseudonym_key=self._pseudonym_key)
+                prepared[index] = cleaned, fingerprint(cleaned)
+        fresh: dict[str, NewOccurrence] = {}
+        stored: dict[str, StoredError] = {}
+        urgent = False
+        if prepared:
+            with self._database.write() as transaction:
+                stored = store.stored_errors(transaction, (report.event_id for report, _ in prepared.values()))
+                judged = self._judged(transaction, _once(prepared.values(), stored), now)
+                new = store.add_occurrences(transaction, judged, now)
+                fresh = {one.report.event_id: one for one in judged if one.report.event_id in new}
+                # Another process may have stored one of them since we looked: it answers, and counts once.
+                stored |= store.stored_errors(transaction, [i for i in _ids(judged) if i not in new])
+                urgent = self._alarms.raise_alarms(transaction, self._raised(fresh.values()), now)
+        receipt = Receipt(_receipts(submission.reports, prepared, fresh, stored), submission.single)
+        self._count(receipt, fresh.values())
+        if urgent:
+            self._alarms.wake()
+        return receipt
+
+    def _judged(self, transaction: Transaction, reports: Sequence[Prepared], now: datetime) -> list[NewOccurrence]:
+        """Find the group of each report and judge it by the calendar and by how many users the group has hit."""
+        groups = store.groups_for(transaction, reports, now)
+        seen = [(groups[print_.key], report.user) for report, print_ in reports if report.user is not None]
+        store.see_users(transaction, seen, now)
+        users = store.count_users(transaction, groups.values(), now - USERS_WINDOW)
+        calendar = self._calendar(now)
+        judged = []
+        for report, print_ in reports:
+            decision = judge(
+                report,
+                affected_users=users[groups[print_.key]],
+                calendar=calendar,
+                surroundings=self._surroundings,
+                limits=self._limits,
+            )
+            alarming = is_alarming(decision.severity)
+            judged.append(NewOccurrence(report, print_, groups[print_.key], decision, alarming))
+        return judged
+
+    def _raised(self, occurrences: Iterable[NewOccurrence]) -> list[tuple[Alarm, int]]:
+        """Return one alarm for each group and region among the alarming ones, the gravest, with their number."""
+        alarms: dict[tuple[str, str], tuple[Alarm, int]] = {}
+        for one in occurrences:
+            if one.alarming:
+                alarm = alarm_of(one.report, one.fingerprint, one.decision, self._surroundings)
+                known, errors = alarms.get((alarm.group_key, alarm.region), (alarm, 0))
+                graver = alarm if alarm.severity_rank > known.severity_rank else known
+                alarms[alarm.group_key, alarm.region] = graver, errors + 1
+        return list(alarms.values())
+
+    def _count(self, receipt: Receipt, fresh: Iterable[NewOccurrence]) -> None:
+        for one in fresh:
+            service = self._surroundings.service_label(one.report.service)
+            self._metrics.errors.labels(one.report.level, service, one.decision.severity.value).inc()
+        refused = sum(isinstance(item, Refused) for item in receipt.items)
+        if refused:
+            self._metrics.refused.labels("invalid").inc(refused)
+
+
+def _once(prepared: Iterable[Prepared], stored: Mapping[str, StoredError]) -> list[Prepared]:
+    """Return the reports to be stored, in the order of their groups so that two requests never lock crosswise."""
+    first = {report.event_id: (report, print_) for report, print_ in reversed(list(prepared))}
+    return sorted((one for key, one in first.items() if key not in stored), key=lambda one: one[1].key)
+
+
+def _ids(occurrences: Iterable[NewOccurrence]) -> list[str]:
+    return [one.report.event_id for one in occurrences]
+
+
+def _receipts(
+    reports: Sequence[Any],
+    prepared: Mapping[int, Prepared],
+    fresh: Mapping[str, NewOccurrence],
+    stored: Mapping[str, StoredError],
+) -> list[Taken | Refused]:
+    items: list[Taken | Refused] = []
+    answered: set[str] = set()
+    for index, report in enumerate(reports):
+        if isinstance(report, Refused):
+            items.append(report)
+            continue
+        event_id = prepared[index][0].event_id
+        one = fresh.get(event_id)
+        error = _stored(one) if one is not None else stored[event_id]
+        items.append(Taken(error, duplicate=one is None or event_id in answered))
+        answered.add(event_id)
+    return items
+
+
+def _stored(one: NewOccurrence) -> StoredError:
+    decision = one.decision
+    return StoredError(one.report.event_id, one.group_id, decision.severity.value, one.alarming, decision.as_json())
