@@ -27,7 +27,6 @@ from webhook_receiver.oncall.roster import Roster
 from webhook_receiver.ticker import Duty, Ticker
 from wedsync_core.clock import Clock, SystemClock
 from wedsync_core.settings import Settings
-from wedsync_core.severity import SeveritySettings
 from wedsync_core.storage import Database, migrate
 from wedsync_core.telemetry.traces import trace_service
 from wedsync_core.web.application import create_service
@@ -81,11 +80,7 @@ def build_receiver(
     weddings = None if calendar else open_calendar(settings.calendar, settings.data_dir / NAME, time)
     incidents = Incidents(
         calendar=calendar or weddings.facts,  # type: ignore[union-attr] # one of the two is there
-        limits=SeveritySettings(
-            weddings_needed=settings.calendar.weddings_needed,
-            many_users=settings.severity.many_users,
-            near_wedding_hours=settings.severity.near_wedding.total_seconds() / 3600,
-        ),
+        limits=settings.severity_limits,
         choose_policy=lambda decision: choose_policy(decision, settings.escalation).as_json(),
         cancel_pages=outbox.cancel,
         service_of_workflow=settings.service_of_workflow,

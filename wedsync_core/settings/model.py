@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from wedsync_core.settings.duration import Duration
+from wedsync_core.severity import SeveritySettings
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 """A name that can stand in a label, a URL and a file name."""
@@ -210,6 +211,15 @@ class Settings(Section):
     escalation: EscalationSettings
     otlp_endpoint: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def severity_limits(self) -> SeveritySettings:
+        """The figures that severity is judged with."""
+        return SeveritySettings(
+            weddings_needed=self.calendar.weddings_needed,
+            many_users=self.severity.many_users,
+            near_wedding_hours=self.severity.near_wedding.total_seconds() / 3600,
+        )
 
     @property
     def service_of_workflow(self) -> dict[str, str]:
