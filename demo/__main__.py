@@ -17,7 +17,6 @@ from demo.stack.guide import guide
 from demo.stack.loopback import is_taken
 from demo.stack.processes import Interrupted, Process, ProcessFailed, Stack, Stopping
 from demo.stack.secrets import SecretUnusable
-from demo.stack.services import Server
 from demo.stack.signals import stop_asked_by_signal
 from wedsync_core.clock import SystemClock
 
@@ -57,10 +56,10 @@ def run(ground: Ground) -> None:
     ground.folder.mkdir(parents=True, exist_ok=True)
     with alone(ground.folder):
         refuse_taken_ports(ground.ports, with_grafana=found_grafana is not None)
-        ground.prepare()
+        ground.prepare(SystemClock().now())
         with stop_asked_by_signal() as asked, Stack(say) as stack:
             try:
-                for process in required(ground, *programs):
+                for process in services.whole(ground, *programs):
                     start(stack, process, asked)
                 with_grafana = found_grafana is not None and start_if_possible(
                     stack, grafana.grafana(*found_grafana, ground), asked
@@ -73,25 +72,6 @@ def run(ground: Ground) -> None:
                 stack.watch(asked)
                 say("\nStopping everything.")
     say(f"Stopped. The data are kept in {ground.folder}.")
-
-
-def required(ground: Ground, prometheus: Path, alertmanager: Path) -> Iterator[Process]:
-    """Give the programs in the order of their start: whoever is paged first, whoever looks last."""
-    yield services.alertmanager(_server(ground, "alertmanager", alertmanager, ground.ports.alertmanager))
-    yield services.webhook_receiver(ground)
-    yield services.exporters(ground)
-    yield services.demo_service(ground)
-    yield services.prometheus(_server(ground, "prometheus", prometheus, ground.ports.prometheus))
-
-
-def _server(ground: Ground, name: str, program: Path, port: int) -> Server:
-    return Server(
-        program=program,
-        configuration=ground.configuration / name / f"{name}.yml",
-        port=port,
-        data=ground.folder / name,
-        log=ground.log(name),
-    )
 
 
 def start(stack: Stack, process: Process, asked: Stopping) -> None:

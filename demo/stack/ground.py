@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from demo.stack.configuration import Places, localise
 from demo.stack.loopback import ADDRESS
 from demo.stack.secrets import make_secrets
+from demo.stack.weddings import wedding_list
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 
@@ -79,10 +81,19 @@ class Ground:
         """Return where a program of the stack answers, by its name among the ports."""
         return f"http://{ADDRESS}:{getattr(self.ports, name)}"
 
-    def prepare(self) -> None:
-        """Make the secrets, and write the configuration. Raises NotLocalised, SecretUnusable."""
+    @property
+    def weddings(self) -> Path:
+        """Return the wedding list."""
+        return self.folder / "weddings.csv"
+
+    def prepare(self, now: datetime) -> None:
+        """Make the secrets, write the configuration, and let somebody marry now.
+
+        Raises NotLocalised, SecretUnusable.
+        """
         make_secrets(self.secrets)
         self.data.mkdir(parents=True, exist_ok=True)
+        self.weddings.write_text(wedding_list(now), encoding="utf-8")
         committed = [ROOT / "prometheus/prometheus.yml", ROOT / "alertmanager/alertmanager.yml", ROOT / "wedsync.yml"]
         committed += sorted((ROOT / "grafana/provisioning").rglob("*.y*ml"))
         for source in committed:

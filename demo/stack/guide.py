@@ -8,10 +8,10 @@ from demo.stack.ground import Ground
 from demo.stack.secrets import ROLES
 
 _ROLE_MAY: dict[str, str] = {
-    "ingest": "send errors, measurements and events",
+    "ingest": "report errors and incidents",
     "viewer": "read everything, /metrics included",
     "responder": "acknowledge, escalate and resolve as well",
-    "admin": "everything, approving runbooks included",
+    "admin": "everything but delivering alerts",
     "alertmanager": "deliver alerts to the receiver",
 }
 
@@ -20,7 +20,7 @@ def guide(ground: Ground, *, with_grafana: bool, here: Path) -> str:
     """Return addresses, token files and what to look at next; paths are relative to `here` where they lie below it."""
     services = [
         ("WedSync (the small one)", ground.url("demo"), "its faults at /faults, its pager at /pager"),
-        ("exporters", ground.url("exporters"), "errors, performance, business; docs at /api/monitoring/docs"),
+        ("exporters", ground.url("exporters"), "errors, the calendar; docs at /api/monitoring/docs"),
         ("webhook_receiver", ground.url("receiver"), "incidents and pages; docs at /api/monitoring/docs"),
         (
             "Prometheus",
@@ -54,10 +54,10 @@ def next_steps(ground: Ground, here: Path) -> list[tuple[str, str]]:
     viewer, responder = _bearer(ground, "viewer", here), _bearer(ground, "responder", here)
     fault = '{"fault": "failing", "workflow": "photo_upload", "region": "london"}'
     active = f"curl -s {viewer} {receiver}/{api}/incidents/active"
-    first = f"""{active} | grep -o '"incidentId": *"[^"]*' | head -n 1 | cut -d'"' -f4"""
+    first = f"""{active} | grep -o '"id": *"[^"]*' | head -n 1 | cut -d'"' -f4"""
     return [
         (
-            "Break the photo upload of one region",
+            "Break the photo upload of one region where somebody marries now",
             f"curl -s -X POST -H 'Content-Type: application/json' -d '{fault}' {demo}/faults",
         ),
         ("About ten seconds later: the page that reached somebody", f"curl -s {demo}/pager"),

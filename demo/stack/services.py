@@ -4,7 +4,7 @@ import functools
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -76,6 +76,7 @@ def service_environment(ground: Ground) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "WEDSYNC_CONFIG": str(ground.configuration / "wedsync.yml"),
         "WEDSYNC_DATA_DIR": str(ground.data),
+        "WEDSYNC__CALENDAR__WEDDINGS__LOCATION": str(ground.weddings),
         "WEDSYNC_EXPORTERS_URL": ground.url("exporters"),
         "WEDSYNC_RECEIVER_URL": ground.url("receiver"),
         "WEDSYNC_DEMO_URL": ground.url("demo"),
@@ -112,6 +113,25 @@ def traffic(ground: Ground) -> Process:
         cwd=ROOT,
         ready=lambda: True,
         log_path=ground.log("demo.traffic"),
+    )
+
+
+def whole(ground: Ground, prometheus_program: Path, alertmanager_program: Path) -> Iterator[Process]:
+    """Give the programs in the order of their start: whoever is paged first, whoever looks last."""
+    yield alertmanager(_server_on(ground, "alertmanager", alertmanager_program, ground.ports.alertmanager))
+    yield webhook_receiver(ground)
+    yield exporters(ground)
+    yield demo_service(ground)
+    yield prometheus(_server_on(ground, "prometheus", prometheus_program, ground.ports.prometheus))
+
+
+def _server_on(ground: Ground, name: str, program: Path, port: int) -> Server:
+    return Server(
+        program=program,
+        configuration=ground.configuration / name / f"{name}.yml",
+        port=port,
+        data=ground.folder / name,
+        log=ground.log(name),
     )
 
 

@@ -11,6 +11,7 @@ import yaml
 
 from demo.stack import loopback
 from demo.stack.ground import Ground, Ports
+from tests.cast import SATURDAY
 
 INCIDENT = {"alertname", "service", "workflow", "region"}
 # Keys of webhooks that Alertmanager 0.25 does not know yet.
@@ -26,7 +27,7 @@ def alertmanager(root: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def localised(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ground = Ground(tmp_path_factory.mktemp("ground"), Ports(*(loopback.free_port() for _ in range(6))))
-    ground.prepare()
+    ground.prepare(SATURDAY)
     return ground.configuration / "alertmanager" / "alertmanager.yml"
 
 

@@ -16,6 +16,7 @@ from demo.stack import loopback, services
 from demo.stack.ground import Ground, Ports
 from demo.stack.processes import Process, Stack
 from demo.stack.services import Server
+from tests.cast import SATURDAY
 from tests.waiting import wait_until
 from wedsync_core.clock import SystemClock
 
@@ -100,7 +101,7 @@ class Neighbour:
 @pytest.fixture
 def ground(tmp_path: Path) -> Ground:
     made = Ground(tmp_path, Ports(*(loopback.free_port() for _ in range(6))))
-    made.prepare()
+    made.prepare(SATURDAY)
     return made
 
 

@@ -15,6 +15,7 @@ from demo.stack import loopback, services
 from demo.stack.ground import Ground, Ports
 from demo.stack.processes import Process, ProcessFailed, Stack
 from demo.stack.services import Server
+from tests.cast import SATURDAY
 from tests.waiting import lives, wait_until
 
 pytestmark = pytest.mark.real
@@ -33,7 +34,7 @@ def get(port: int, path: str) -> Any:
 @pytest.fixture
 def ground(tmp_path: Path) -> Ground:
     made = Ground(tmp_path, Ports(*(loopback.free_port() for _ in range(6))))
-    made.prepare()
+    made.prepare(SATURDAY)
     return made
 
 

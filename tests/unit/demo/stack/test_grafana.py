@@ -7,6 +7,7 @@ import pytest
 
 from demo.stack import grafana, loopback
 from demo.stack.ground import Ground, Ports
+from tests.cast import SATURDAY
 
 # Answers as Grafana does once it is up, if it was given what it needs.
 STAND_IN = """#!{python}
@@ -58,7 +59,7 @@ def test_a_program_without_its_home_is_not_taken(tmp_path: Path) -> None:
 def test_it_is_started_on_loopback_with_the_stacks_provisioning(tmp_path: Path) -> None:
     program = install(tmp_path / "grafana-13")
     ground = Ground(tmp_path / "ground", Ports(grafana=loopback.free_port()))
-    ground.prepare()
+    ground.prepare(SATURDAY)
     with grafana.grafana(program, tmp_path / "grafana-13", ground) as process:
         assert loopback.answers(ground.ports.grafana, "/api/health")
         assert process.env is not None

@@ -6,6 +6,7 @@ import pytest
 
 from demo.stack import services
 from demo.stack.ground import Ground, PortInvalid, Ports
+from tests.cast import SATURDAY
 from wedsync_core.settings import load_settings
 
 
@@ -24,7 +25,7 @@ def test_what_is_no_port_is_refused_by_its_variable(text: str) -> None:
 @pytest.fixture
 def ground(tmp_path: Path) -> Ground:
     made = Ground(tmp_path, Ports(*range(20001, 20007)))
-    made.prepare()
+    made.prepare(SATURDAY)
     return made
 
 
@@ -47,7 +48,7 @@ def test_preparing_again_keeps_the_secrets_and_renews_the_configuration(ground: 
     written = ground.configuration / "prometheus/prometheus.yml"
     text = written.read_text()
     written.write_text("changed by hand")
-    ground.prepare()
+    ground.prepare(SATURDAY)
     assert written.read_text() == text
     assert (ground.secrets / "admin").read_text() == secret
 
