@@ -67,8 +67,8 @@ def _event_row(position: int, block: list[str], calendar_zone: str, regions: Col
         return Row(position, texts, cancelled=_text(event, "STATUS").upper() == "CANCELLED")
     except InvalidField as problem:
         return Row(position, {}, problem)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
-        # What the library's parser raises on mangled input.
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, OSError) as error:
+        # What the library's parser raises on mangled input; the last for a TZID that is a folder of zones.
         return Row(position, {}, InvalidField("VEVENT", f"cannot be read: {error}"[:200]))
 
 
