@@ -84,9 +84,7 @@ def _refused_items(answer: requests.Response) -> int:
         said = answer.json()
     except requests.JSONDecodeError:
         return 0
-    refused = said.get("refused", 0) if isinstance(said, dict) else 0
-    if isinstance(refused, list):
-        return len(refused)
+    refused = said.get("refused") if isinstance(said, dict) else None
     return refused if isinstance(refused, int) and refused > 0 else 0
 
 

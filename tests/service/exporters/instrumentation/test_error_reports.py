@@ -124,7 +124,7 @@ def test_a_storm_is_bounded_and_every_report_accounted_for(payments: Build) -> N
 
 
 def test_items_refused_inside_an_accepted_batch_are_counted_as_failed(payments: Build) -> None:
-    answer = json.dumps({"refused": [{"index": 0, "reason": "too old"}]}).encode()
+    answer = json.dumps({"results": [{"index": 0, "status": "refused"}], "recorded": 0, "refused": 1}).encode()
     with HttpSink(lambda _request: (200, {}, answer)) as exporters:
         service = payments(error_reports=ErrorReporting(exporters.url))
         service.instrumentation.report(ValueError("no"))
