@@ -1,10 +1,10 @@
-"""The demonstration from start to stop. Stand-ins answer for the exporters and the receiver; the rest is real."""
+"""The demonstration from start to stop, whole and real."""
 
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,31 +15,12 @@ from tests.waiting import lives, wait_until
 
 pytestmark = pytest.mark.real
 
-MAIN = """
-import sys
+NEVER_READY = """
+import dataclasses, sys
 from demo import __main__ as demo
 from demo.stack import services
-from demo.stack.loopback import answering
-from demo.stack.processes import Process
-STAND_IN = '''
-import http.server, sys
-class Ready(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(int(sys.argv[2]))
-        self.end_headers()
-    def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.do_GET()
-http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Ready).serve_forever()
-'''
-def stand_in(name, port):
-    def make(ground):
-        number = getattr(ground.ports, port)
-        argv = [sys.executable, "-c", STAND_IN, str(number), sys.argv[1]]
-        return Process(name=name, argv=argv, ready=answering(number, "/readyz"), log_path=ground.log(name))
-    return make
-services.exporters = stand_in("exporters", "exporters")
-services.webhook_receiver = stand_in("webhook_receiver", "receiver")
+receiver = services.webhook_receiver
+services.webhook_receiver = lambda ground: dataclasses.replace(receiver(ground), ready=lambda: False)
 sys.exit(demo.main())
 """
 
@@ -47,7 +28,7 @@ sys.exit(demo.main())
 class Demo:
     """A demonstration under way."""
 
-    def __init__(self, folder: Path, prometheus: Path, alertmanager: Path, answer: int) -> None:
+    def __init__(self, folder: Path, prometheus: Path, alertmanager: Path, command: Sequence[str]) -> None:
         self.folder = folder
         self.ports = Ports(*(loopback.free_port() for _ in range(6)))
         named = {name: str(port) for name, port in self.ports.by_variable().items()}
@@ -56,7 +37,7 @@ class Demo:
         self.output = folder / "output"
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", MAIN, str(answer)], env=environment, stdout=output, stderr=subprocess.STDOUT
+                [sys.executable, *command], env=environment, stdout=output, stderr=subprocess.STDOUT
             )
 
     @property
@@ -85,14 +66,13 @@ class Demo:
 
 
 @pytest.fixture
-def answer() -> int:
-    """What the stand-ins answer to the question whether they are ready."""
-    return 200
+def command() -> Sequence[str]:
+    return ["-m", "demo"]
 
 
 @pytest.fixture
-def demo(tmp_path: Path, prometheus_binary: Path, alertmanager_binary: Path, answer: int) -> Iterator[Demo]:
-    made = Demo(tmp_path, prometheus_binary, alertmanager_binary, answer)
+def demo(tmp_path: Path, prometheus_binary: Path, alertmanager_binary: Path, command: Sequence[str]) -> Iterator[Demo]:
+    made = Demo(tmp_path, prometheus_binary, alertmanager_binary, command)
     yield made
     made.process.kill()
     made.process.wait()
@@ -129,7 +109,7 @@ def test_a_program_that_dies_is_told_and_the_others_go_on(demo: Demo) -> None:
     assert loopback.answers(demo.ports.prometheus, "/-/ready")
 
 
-@pytest.mark.parametrize("answer", [503])
+@pytest.mark.parametrize("command", [["-c", NEVER_READY]])
 def test_a_stop_during_the_start_is_a_clean_stop(demo: Demo) -> None:
     wait_until(lambda: "Starting webhook_receiver" in demo.told, seconds=60)
     demo.process.send_signal(signal.SIGINT)
