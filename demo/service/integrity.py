@@ -60,7 +60,7 @@ class Integrity:
             if lost:
                 self._instrumentation.lost("photo_upload", lost, region=region)
                 self._instrumentation.report(
-                    UploadsLost(f"{lost} acknowledged photos of weddings in {region} are gone"),
+                    UploadsLost(f"{lost} acknowledged photos are gone"),
                     kind="data_loss",
                     affects=["photo_upload"],
                     region=region,

@@ -91,7 +91,7 @@ def test_a_lost_photo_was_acknowledged_and_is_noticed_by_the_check(demo: Any, ex
     assert demo.attempts("photo_upload", "lost", "sydney") == 0
     (report,) = reported(exporters, 1)
     assert (report["type"], report["affects"], report["region"]) == ("data_loss", ["photo_upload"], "london")
-    assert report["message"] == "2 acknowledged photos of weddings in london are gone"
+    assert report["message"] == "2 acknowledged photos are gone"
 
 
 def test_a_loss_is_counted_once_however_often_it_is_noticed(demo: Any) -> None:
