@@ -104,11 +104,11 @@ def demo_service(ground: Ground) -> Process:
     return _ours("demo.service", ground, ground.ports.demo, "/healthz", {"WEDSYNC_DATA_DIR": str(folder)})
 
 
-def traffic(ground: Ground) -> Process:
-    """Return the driver of the demonstration's traffic, which has nothing to be ready for."""
+def traffic(ground: Ground, rate: float = 20.0) -> Process:
+    """Return the driver of the demonstration's traffic, `rate` requests a second; it has nothing to be ready for."""
     return Process(
         name="demo.traffic",
-        argv=[sys.executable, "-m", "demo.traffic", "--url", ground.url("demo")],
+        argv=[sys.executable, "-m", "demo.traffic", "--url", ground.url("demo"), "--rate", str(rate)],
         env=service_environment(ground),
         cwd=ROOT,
         ready=lambda: True,

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from flask import Flask, Response, request
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
 
 from wedsync_core.problems import Unauthenticated
 from wedsync_core.web.auth import Role, Tokens
+from wedsync_core.web.exposition import exposition
 
 
 def serve_metrics(
@@ -27,11 +27,6 @@ def serve_metrics(
                 tokens.principal_of(request.headers.get("Authorization"))
             except Unauthenticated as refusal:
                 return Response(str(refusal) + "\n", 401, refusal.headers, content_type="text/plain; charset=utf-8")
-        try:
-            encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        except (ValueError, TypeError):
-            # A version in the Accept header that is no version: the library compares it unread.
-            encode, content_type = choose_encoder("")
-        return Response(encode(registry), content_type=content_type)
+        return exposition(registry, request.headers.get("Accept", ""))
 
     app.add_url_rule(path, "wedsync_metrics", metrics)

@@ -8,13 +8,13 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Counter, Info
-from prometheus_client.exposition import choose_encoder
 from werkzeug.exceptions import HTTPException
 
 from wedsync_core import __version__
 from wedsync_core.problems import Forbidden, Malformed, NotFound, Problem, Unauthenticated, Unavailable
 from wedsync_core.telemetry.logs import get_log
 from wedsync_core.web.auth import Principal, Role, Tokens, require_role
+from wedsync_core.web.exposition import exposition
 from wedsync_core.web.operations import describe, operation, operation_of
 from wedsync_core.web.responses import json_response, problem_response
 
@@ -107,8 +107,7 @@ def _watch_routes(name: str, app: Flask, registry: CollectorRegistry, ready: Rea
     @watch.get("/metrics")
     @operation("Metrics for Prometheus (text or OpenMetrics)", {Role.VIEWER})
     def metrics() -> Response:
-        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        return Response(encode(registry), content_type=content_type)
+        return exposition(registry, request.headers.get("Accept", ""))
 
     @watch.get(f"{API}/openapi.json")
     @operation("This API as an OpenAPI document", {Role.VIEWER, Role.INGEST})

@@ -189,6 +189,8 @@ def test_metrics_are_for_viewers_and_speak_openmetrics_when_asked(client: FlaskC
     plain = client.get("/metrics", headers=viewer)
     open_metrics = client.get("/metrics", headers={**viewer, "Accept": "application/openmetrics-text; version=1.0.0"})
 
+    odd = client.get("/metrics", headers={**viewer, "Accept": "application/openmetrics-text; version=one"})
+    assert (odd.status_code, odd.content_type.split(";")[0]) == (200, "text/plain")
     assert plain.content_type.startswith("text/plain")
     assert open_metrics.content_type.startswith("application/openmetrics-text")
     assert open_metrics.text.endswith("# EOF\n")

@@ -1,0 +1,164 @@
+"""Fault to page: how long until a fault in a real service is on somebody's pager, through rules and directly.
+
+``python -m benchmarks.time_to_page [--runs N]`` starts the whole stack on free loopback ports, with traffic, and
+injects faults one after another. A page counts when the pager has verified its signature and noted the time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from benchmarks.figures import table
+from demo.stack import binaries, services
+from demo.stack.ground import Ground, Ports
+from demo.stack.loopback import free_port
+from demo.stack.processes import Stack
+from wedsync_core.clock import SystemClock, format_timestamp, parse_timestamp
+
+WORKFLOWS = ("photo_upload", "messaging", "payment", "booking", "timeline")
+REGIONS = ("london", "new_york", "los_angeles", "sydney", "auckland")
+TRAFFIC = 50.0
+"""Requests a second in all: about one a second for the quietest workflow in one region."""
+PATIENCE = 60.0
+CLOCK = SystemClock()
+
+
+@dataclass(frozen=True)
+class Timed:
+    """One fault's way: moments of each stage."""
+
+    fault: datetime
+    alert: datetime
+    incident: datetime
+    page: datetime
+
+    def stages(self) -> dict[str, float]:
+        """Return the seconds of each stage and of the whole."""
+        return {
+            "fault to alert": (self.alert - self.fault).total_seconds(),
+            "alert to incident": (self.incident - self.alert).total_seconds(),
+            "incident to page": (self.page - self.incident).total_seconds(),
+            "fault to page": (self.page - self.fault).total_seconds(),
+        }
+
+
+class Bench:
+    """Calls on the running stack."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self._session = requests.Session()
+
+    def token(self, role: str) -> dict[str, str]:
+        """Return the header of a role."""
+        return {"Authorization": f"Bearer {(self.ground.secrets / role).read_text().split()[0]}"}
+
+    def inject(self, workflow: str, region: str) -> datetime:
+        """Let a workflow fail in a region; returns when the service had taken the order."""
+        order = {"fault": "failing", "workflow": workflow, "region": region}
+        self._session.post(f"{self.ground.url('demo')}/faults", json=order, timeout=5).raise_for_status()
+        return CLOCK.now()
+
+    def mend(self) -> None:
+        """Remove every fault."""
+        self._session.delete(f"{self.ground.url('demo')}/faults", timeout=5).raise_for_status()
+
+    def report(self, error_type: str) -> datetime:
+        """Report a critical error as a service would; returns when the post began."""
+        report = {
+            "event_id": uuid.uuid4().hex,
+            "error_type": error_type,
+            "message": "the upload could not be stored",
+            "level": "api",
+            "service": "photos",
+            "type": "service_failure",
+            "affects": ["photo_upload"],
+            "region": "london",
+            "timestamp": format_timestamp(CLOCK.now()),
+        }
+        began = CLOCK.now()
+        url = f"{self.ground.url('exporters')}/api/monitoring/errors"
+        answer = self._session.post(url, json=report, headers=self.token("ingest"), timeout=5)
+        answer.raise_for_status()
+        if answer.json()["severity"] != "critical":
+            raise SystemExit(f"the report was judged {answer.json()['severity']}, not critical: {answer.text}")
+        return began
+
+    def page(self, matches: Callable[[str], bool]) -> dict[str, Any]:
+        """Wait for the first page whose subject matches; returns it. Exits when none comes in PATIENCE seconds."""
+        deadline = CLOCK.monotonic() + PATIENCE
+        waiting = threading.Event()
+        while CLOCK.monotonic() < deadline:
+            pages = self._session.get(f"{self.ground.url('demo')}/pager", timeout=5).json()["pages"]
+            found: list[dict[str, Any]] = [page for page in pages if matches(page["content"].get("subject", ""))]
+            if found:
+                return min(found, key=lambda page: str(page["arrived_at"]))
+            waiting.wait(0.05)
+        raise SystemExit(f"no page in {PATIENCE:g} s; the logs are in {self.ground.folder / 'logs'}")
+
+    def timed(self, fault: datetime, page: dict[str, Any]) -> Timed:
+        """Return the stages of the incident behind a page."""
+        url = f"{self.ground.url('receiver')}/api/monitoring/incidents/{page['content']['incident_id']}"
+        incident = self._session.get(url, headers=self.token("viewer"), timeout=5).json()
+        return Timed(
+            fault,
+            parse_timestamp(incident["alerts"][0]["starts_at"]),
+            parse_timestamp(incident["created_at"]),
+            parse_timestamp(page["arrived_at"]),
+        )
+
+
+def through_rules(bench: Bench, runs: int) -> Iterator[Timed]:
+    """Break one workflow in one region after another; each pair once, so that none waits for an old alert to end."""
+    pairs = [(workflow, region) for region in REGIONS for workflow in WORKFLOWS]
+    for workflow, region in pairs[:runs]:
+        fault = bench.inject(workflow, region)
+        title = f"{workflow} is failing in {region}"
+        page = bench.page(lambda subject, title=title: title in subject)  # type: ignore[misc]
+        bench.mend()
+        yield bench.timed(fault, page)
+
+
+def directly(bench: Bench, runs: int) -> Iterator[Timed]:
+    """Report one new critical error after another."""
+    for number in range(runs):
+        error_type = f"Unheard{chr(ord('A') + number // 26)}{chr(ord('a') + number % 26)}Error"
+        began = bench.report(error_type)
+        yield bench.timed(began, bench.page(lambda subject, name=error_type: name in subject))  # type: ignore[misc]
+
+
+def main() -> int:
+    """Run both ways and print their figures; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.time_to_page", description=__doc__.split("\n")[0])
+    parser.add_argument("--runs", type=int, default=25, help="faults a way, 25 at most (%(default)s)")
+    runs = max(1, min(parser.parse_args().runs, len(WORKFLOWS) * len(REGIONS)))
+    folder = Path(tempfile.mkdtemp(prefix="wedsync-bench-"))
+    ground = Ground(folder, Ports(**{field.name: free_port() for field in fields(Ports)}))
+    ground.prepare(CLOCK.now())
+    with Stack(print) as stack:
+        for process in services.whole(ground, binaries.prometheus(), binaries.alertmanager()):
+            stack.start(process)
+        stack.start(services.traffic(ground, TRAFFIC))
+        bench = Bench(ground)
+        print("Letting traffic run for a minute, so that every series is there.")
+        threading.Event().wait(60)
+        for title, way in (("Directly", directly), ("Through rules", through_rules)):
+            timed = [one.stages() for one in way(bench, runs)]
+            print(f"\n{title}, seconds")
+            print(table({stage: [one[stage] for one in timed] for stage in timed[0]}), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
