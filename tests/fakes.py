@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from wedsync_core.clock import require_aware
 
@@ -125,3 +126,35 @@ class HttpSink:
                 """Say nothing."""
 
         return Handler
+
+
+class FakeAlertmanager(HttpSink):
+    """Alertmanager as a poster of alerts sees it: takes `POST /api/v2/alerts`, refuses as the test says.
+
+    `refuses` names a label value that makes any post holding it a 400, as a bad label does.
+    """
+
+    def __init__(self, *, refuses: str | None = None) -> None:
+        super().__init__(self._judge)
+        self.refuses = refuses
+        self.status = 200
+        self._taken: list[list[dict[str, Any]]] = []
+
+    @property
+    def posts(self) -> list[list[dict[str, Any]]]:
+        """The alerts of each accepted post, in order."""
+        return list(self._taken)
+
+    @property
+    def alerts(self) -> list[dict[str, Any]]:
+        """Every alert taken, in order, repeats included."""
+        return [alert for post in self.posts for alert in post]
+
+    def _judge(self, request: Received) -> tuple[int, dict[str, str], bytes]:
+        if self.status != 200:
+            return self.status, {}, b"{}"
+        alerts = json.loads(request.body)
+        if self.refuses and any(self.refuses in alert["labels"].values() for alert in alerts):
+            return 400, {}, b'"bad label"'
+        self._taken.append(alerts)
+        return 200, {}, b"{}"

@@ -122,8 +122,9 @@ def _held(connection: Connection, keys: Iterable[tuple[str, str]]) -> dict[tuple
 
 def _open(connection: Connection, row: AlarmRow) -> bool:
     build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = build(ALARMS).values(_columns(row), fence=0).on_conflict_do_nothing()
-    return connection.execute(statement).rowcount == 1
+    statement = build(ALARMS).values(_columns(row) | {"fence": 0}).on_conflict_do_nothing().returning(ALARMS.c.id)
+    # Not by row count: PostgreSQL's driver does not give one for an insert.
+    return connection.execute(statement).first() is not None
 
 
 def _change(connection: Connection, alarm_id: int, row: AlarmRow, *, due_now: bool) -> None:
