@@ -23,6 +23,8 @@ PALE_BLUE: Final = "light-blue"
 SLOW_SCRAPE: Final = "15s"
 """Minimum step for the series of Prometheus and Alertmanager themselves, which are scraped every 15 s: without it
 `$__rate_interval` would be shorter than two of their scrapes, and the panel empty."""
+RARE: Final = "1m"
+"""Minimum step for what happens about once a minute: its rates then look back four minutes, and see something."""
 
 Limits = Sequence[tuple[float, str]]
 """From this value on, this colour; below the first it is green."""
@@ -224,7 +226,7 @@ def _column_properties(column: Column) -> list[models.DynamicConfigValue]:
         properties.append(_value("custom.cellOptions", {"type": "color-background", "mode": "basic"}))
     if column.link:
         title, url = column.link
-        properties.append(_value("links", [{"title": title, "url": url, "targetBlank": True}]))
+        properties.append(_value("links", [models.DashboardLink(title=title, url=url, target_blank=True)]))
     return properties
 
 

@@ -76,7 +76,7 @@ def _own_variables(dashboard: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _builtin(step: str) -> Mapping[str, str]:
-    seconds = int(step.removesuffix("s"))
+    seconds = int(step[:-1]) * {"s": 1, "m": 60}[step[-1]]
     # Zoomed in as far as it goes, where windows are shortest: Grafana never makes a rate shorter than four scrapes.
     return {"__rate_interval": f"{4 * seconds}s", "__interval": step, "__range": _RANGE}
 

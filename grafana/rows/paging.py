@@ -1,6 +1,6 @@
 """The paging chain: would a page reach a person now? Every link from the scrape to the telephone."""
 
-from grafana.panels import GREEN, ORANGE, RED, SLOW_SCRAPE, YELLOW, Face, Query, lines, stat, states
+from grafana.panels import GREEN, ORANGE, RARE, RED, SLOW_SCRAPE, YELLOW, Face, Query, lines, stat, states
 from grafana.sdk import Builder, models
 
 _SILENT = "The receiver says nothing: watch its logs, and telephone the on-call engineer"
@@ -121,16 +121,17 @@ def _page_delay() -> Builder[models.Panel]:
             id=509,
             title="Page delay",
             meaning=(
-                "From the moment a step was due to the page handed over. Drawn only while pages are being sent. On a "
-                "wedding day ten seconds is the promise from fault to page; a curve above the line eats it up."
+                "From the moment a step was due to the page handed over, looking back four minutes; drawn only where "
+                "there were pages. On a wedding day the promise from fault to page is ten seconds, of which this is "
+                "the last part. Above the line: look at the channels and the incident database."
             ),
             unit="s",
             empty="No page was sent in this time",
             width=8,
             limits=[(10, RED)],
         ),
-        Query(expr=f"histogram_quantile(0.95, {buckets}) >= 0", legend="95th percentile"),
-        Query(expr=f"histogram_quantile(0.50, {buckets}) >= 0", legend="median"),
+        Query(expr=f"histogram_quantile(0.95, {buckets}) >= 0", legend="95th percentile", step=RARE),
+        Query(expr=f"histogram_quantile(0.50, {buckets}) >= 0", legend="median", step=RARE),
     )
 
 
@@ -143,15 +144,15 @@ def _webhook_latency() -> Builder[models.Panel]:
             meaning=(
                 "How long the receiver takes to answer Alertmanager, all of it on disk. Alertmanager gives up and "
                 "tries again after seconds, so slow answers become late pages: look at the incident database and its "
-                "disk. Drawn only while messages come, at least once a minute with the Watchdog."
+                "disk. The Watchdog alone brings one message a minute: a gap is time in which nothing arrived."
             ),
             unit="s",
             empty="Alertmanager has posted nothing in this time",
             width=8,
             limits=[(1, ORANGE)],
         ),
-        Query(expr=f"histogram_quantile(0.95, {buckets}) >= 0", legend="95th percentile"),
-        Query(expr=f"histogram_quantile(0.50, {buckets}) >= 0", legend="median"),
+        Query(expr=f"histogram_quantile(0.95, {buckets}) >= 0", legend="95th percentile", step=RARE),
+        Query(expr=f"histogram_quantile(0.50, {buckets}) >= 0", legend="median", step=RARE),
     )
 
 
