@@ -38,8 +38,8 @@ def _documented_series() -> dict[str, frozenset[str]]:
     return series
 
 
-# What Prometheus and Alertmanager expose of themselves, as far as the rules use it; the story
-# tests/stories/test_configuration_runs.py looks each of them up at the real programs.
+# What Prometheus and Alertmanager expose of themselves, as far as the rules use it; test_foreign_series.py looks each
+# of them up at the real programs.
 FOREIGN_SERIES = {
     "up": frozenset(_ADDED_BY_SCRAPE),
     "ALERTS": frozenset({"alertname", "alertstate", "service", "workflow", "region"}),
@@ -88,3 +88,9 @@ def groups() -> dict[str, list[dict[str, Any]]]:
 def raw_series() -> dict[str, frozenset[str]]:
     """The labels of each series that is scraped."""
     return RAW_SERIES
+
+
+@pytest.fixture(scope="session")
+def foreign_series() -> dict[str, frozenset[str]]:
+    """The labels of the series that are not ours."""
+    return FOREIGN_SERIES
