@@ -9,6 +9,9 @@ import pytest
 
 from demo.stack import binaries, loopback, programs
 from demo.stack.postgres import PostgresCluster
+from tests.whole_stack import whole_stack
+
+__all__ = ["whole_stack"]
 
 
 def _obtain(program: programs.Program) -> programs.Found:
