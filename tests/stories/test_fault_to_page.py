@@ -91,5 +91,6 @@ def test_the_watchdog_reaches_the_receiver_and_wakes_nobody(whole_stack: WholeSt
         lines = stack.call("GET", "receiver", "/metrics").text.splitlines()
         return any(line.startswith(name) and float(line.split()[1]) > 0 for line in lines)
 
-    wait_until(seen, 60)
+    # What fires before Prometheus has found Alertmanager is only sent again a minute later.
+    wait_until(seen, 120)
     assert stack.incidents("Watchdog") == []

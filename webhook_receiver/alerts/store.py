@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
@@ -96,7 +96,8 @@ def open_episode(connection: Connection, sighting: Sighting, group_key: str, now
             last_seen_at=now,
             sightings=1,
         )
-        .on_conflict_do_nothing(index_elements=["fingerprint"], index_where=EPISODES.c.state == "firing")
+        # The condition is a literal: a parameter in its place stops matching the index once PostgreSQL plans without it.
+        .on_conflict_do_nothing(index_elements=["fingerprint"], index_where=text("state = 'firing'"))
         .returning(EPISODES.c.id)
     )
     return connection.execute(statement).scalar_one_or_none()

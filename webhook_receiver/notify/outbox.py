@@ -67,8 +67,9 @@ def queue(
             due_at=now,
         )
         .on_conflict_do_nothing(index_elements=["idempotency_key"])
+        .returning(NOTIFICATIONS.c.id)
     )
-    return connection.execute(statement).rowcount == 1
+    return connection.execute(statement).scalar_one_or_none() is not None
 
 
 def claim(connection: Connection, now: datetime, limit: int) -> list[Claimed]:
