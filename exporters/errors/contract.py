@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from wedsync_core.clock import parse_timestamp
 from wedsync_core.problems import FieldProblem, Invalid
@@ -57,8 +57,14 @@ def _object(value: Any) -> Any:
     return {} if value is None else value
 
 
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be empty")
+    return value
+
+
 Object = Annotated[dict[str, Any], BeforeValidator(_object)]
-Word = Annotated[str, Field(min_length=1)]
+Word = Annotated[str, AfterValidator(_not_blank)]
 
 
 class ErrorReport(BaseModel):

@@ -18,7 +18,8 @@ _KINDS = re.compile(
     | (?P<duration>\b\d{1,9}(?:\.\d{1,9})?\s?(?:ms|s|sec|seconds|min|minutes|h|hours|days|us|ns)\b)
     | (?P<size>\b\d{1,15}(?:\.\d{1,9})?\s?(?:bytes|B|[KMGT]i?B)\b)
     | (?P<id>\b[a-z]{1,20}[_-](?=[A-Za-z0-9]{0,63}\d)[A-Za-z0-9]{1,64}\b|\b(?=[A-Za-z]{0,31}\d)[A-Za-z0-9]{12,64}\b)
-    | (?P<number>(?<![A-Za-z0-9_])[+-]?\d{1,40}(?:[.,]\d{1,20})*+(?![A-Za-z0-9_])|(?<=[A-Za-z_#=:/])\d{2,40}\b)
+    | (?P<number>(?<![A-Za-z0-9_])[+-]?\d{1,40}(?:[.,]\d{1,20})*+(?![A-Za-z0-9_])
+        |(?<=[_#=:/])\d{2,40}\b|(?<=[A-Za-z])\d{4,40}\b)
     """,
     re.VERBOSE | re.IGNORECASE,
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, case, func, select, update
+from sqlalchemy import String, bindparam, case, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
@@ -129,7 +129,7 @@ def _count_in_groups(connection: Connection, occurrences: Sequence[NewOccurrence
         .values(
             occurrences=GROUPS.c.occurrences + bindparam("more"),
             last_seen_at=now,
-            last_release=bindparam("release"),
+            last_release=func.coalesce(func.nullif(bindparam("release", type_=String), ""), GROUPS.c.last_release),
             severity=case((worse, bindparam("worst")), else_=GROUPS.c.severity),
             severity_rank=case((worse, bindparam("worst_rank")), else_=GROUPS.c.severity_rank),
         )

@@ -96,7 +96,7 @@ def open_episode(connection: Connection, sighting: Sighting, group_key: str, now
             last_seen_at=now,
             sightings=1,
         )
-        # The condition is a literal: a parameter in its place stops matching the index once PostgreSQL plans without it.
+        # A literal: a parameter in its place stops matching the index once PostgreSQL plans without its value.
         .on_conflict_do_nothing(index_elements=["fingerprint"], index_where=text("state = 'firing'"))
         .returning(EPISODES.c.id)
     )
