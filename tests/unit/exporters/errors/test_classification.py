@@ -95,6 +95,6 @@ def test_what_a_user_typed_is_never_a_label() -> None:
 
 
 def test_what_is_not_known_is_no_label() -> None:
-    one = report(region=None, affects=None, service="timeline", type="service_failure")
-    labels = alarm_of(one, fingerprint(one), decided(one, saturday=True, users=1000), SURROUNDINGS).labels
+    one = report(region=None, affects=None, service="timeline", type="performance_degradation")
+    labels = alarm_of(one, fingerprint(one), decided(one, saturday=True), SURROUNDINGS).labels
     assert not {"region", "affects"} & labels.keys()
