@@ -6,9 +6,10 @@ import hashlib
 import json
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 from exporters.errors.cleaning import CleanReport
-from exporters.errors.frames import in_app_frames, read_frames
+from exporters.errors.frames import read_frames
 from exporters.errors.parameters import parameterised
 
 VERSION = "v1"
@@ -63,13 +64,13 @@ def _distinctive(report: CleanReport) -> tuple[Grouping, list[str], str]:
     message = [parameterised(report.message)]
     if not report.stack_trace:
         return Grouping.MESSAGE_WITHOUT_STACK, message, report.route
-    frames = read_frames(report.stack_trace)
-    if not frames:
+    own = list(islice((frame for frame in read_frames(report.stack_trace) if frame.in_app), FRAMES))
+    if own:
+        return Grouping.IN_APP_FRAMES, [str(frame) for frame in own], str(own[0])
+    nearest = next(read_frames(report.stack_trace), None)
+    if nearest is None:
         return Grouping.MESSAGE_WITHOUT_FRAMES, message, report.route
-    own = in_app_frames(frames)
-    if not own:
-        return Grouping.MESSAGE_WITHOUT_OWN_FRAMES, message, str(frames[0])
-    return Grouping.IN_APP_FRAMES, [str(frame) for frame in own[:FRAMES]], str(own[0])
+    return Grouping.MESSAGE_WITHOUT_OWN_FRAMES, message, str(nearest)
 
 
 def _title(report: CleanReport) -> str:

@@ -6,10 +6,12 @@ Line and column numbers are left out: they change with every edit above them.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-MOST_FRAMES = 500
+MOST_LINES = 1_000
+"""Lines of a stack that are looked at: a Python frame takes two."""
+_PYTHON_FRAME = '  File "'
 
 
 @dataclass(frozen=True)
@@ -45,29 +47,28 @@ _ANONYMOUS = frozenset({"", "<anonymous>", "anonymous", "<lambda>", "<module>", 
 _CAUSED = re.compile(r"^(?:The above exception was|During handling of the above)[^\n]*$", re.MULTILINE)
 
 
-def read_frames(stack: str) -> list[Frame]:
-    """Return the frames of the error itself, the nearest to the failure first; empty for a form that is not known."""
-    python = [match for line in _python_lines(stack) if (match := _PYTHON.match(line))]
-    if python:
-        return _once([_frame(match["path"], match["function"] or "") for match in reversed(python)])
+def read_frames(stack: str) -> Iterator[Frame]:
+    """Yield the frames of the error itself, the nearest to the failure first; none for a form that is not known.
+
+    They are read as they are asked for: a fingerprint needs three of a thousand.
+    """
+    return _once(_python_frames(stack) if _PYTHON_FRAME in stack else _other_frames(stack))
+
+
+def _python_frames(stack: str) -> Iterator[Frame]:
+    # Python prints the cause first and the error itself last, each with the crash below.
+    for line in reversed(_CAUSED.split(stack)[-1].splitlines()[-MOST_LINES:]):
+        match = _PYTHON.match(line)
+        if match:
+            yield _frame(match["path"], match["function"] or "")
+
+
+def _other_frames(stack: str) -> Iterator[Frame]:
     # Java prints causes below the error: what comes after is another error's stack.
-    own = stack.partition("\nCaused by:")[0]
-    frames = []
-    for line in own.splitlines()[:MOST_FRAMES]:
+    for line in stack.partition("\nCaused by:")[0].splitlines()[:MOST_LINES]:
         match = _JAVA.match(line) or _V8.match(line) or _GECKO.match(line)
         if match:
-            frames.append(_frame(match["path"], match["function"] or ""))
-    return _once(frames)
-
-
-def in_app_frames(frames: Sequence[Frame]) -> list[Frame]:
-    """Return the frames of the service's own code."""
-    return [frame for frame in frames if frame.in_app]
-
-
-def _python_lines(stack: str) -> list[str]:
-    # Python prints the cause first and the error itself last.
-    return _CAUSED.split(stack)[-1].splitlines()[-MOST_FRAMES:]
+            yield _frame(match["path"], match["function"] or "")
 
 
 def _frame(path: str, function: str) -> Frame:
@@ -90,6 +91,10 @@ def _function(name: str) -> str:
     return "<anonymous>" if name in _ANONYMOUS else name
 
 
-def _once(frames: Sequence[Frame]) -> list[Frame]:
+def _once(frames: Iterable[Frame]) -> Iterator[Frame]:
     """Leave out repeats in a row: recursion is one place, however deep."""
-    return [frame for index, frame in enumerate(frames) if index == 0 or frame != frames[index - 1]]
+    before = None
+    for frame in frames:
+        if frame != before:
+            yield frame
+        before = frame

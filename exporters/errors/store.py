@@ -46,6 +46,9 @@ class NewOccurrence:
 
 def stored_errors(connection: Connection, event_ids: Iterable[str]) -> dict[str, StoredError]:
     """Return those of the events that are stored, by id."""
+    wanted = list(event_ids)
+    if not wanted:
+        return {}
     columns = (
         OCCURRENCES.c.event_id,
         OCCURRENCES.c.group_id,
@@ -53,7 +56,7 @@ def stored_errors(connection: Connection, event_ids: Iterable[str]) -> dict[str,
         OCCURRENCES.c.alert_triggered,
         OCCURRENCES.c.decision,
     )
-    query = select(*columns).where(OCCURRENCES.c.event_id.in_(list(event_ids)))
+    query = select(*columns).where(OCCURRENCES.c.event_id.in_(wanted))
     return {row.event_id: StoredError(*row) for row in connection.execute(query)}
 
 

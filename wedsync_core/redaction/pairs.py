@@ -21,7 +21,7 @@ MAX_VALUE = 4096
 
 # Every unbounded repeat here is possessive, and none stands inside another: no input makes them go back.
 # Separators are rarer than words, so they are looked for first and the name is read backwards from them.
-_SEPARATOR = re.compile(r"=>|:=|={1,2}|:|%3[Dd]|%3[Aa]|>")
+_SEPARATOR = re.compile(r"[=:>%](?:(?<==)[=>]|(?<=:)=|(?<=%)3[AaDd])?")
 _NAME_CHARACTERS = ascii_letters + digits + "_.-$"
 _BEFORE_SEPARATOR = 140
 _CLOSING = re.compile(r"""(\\{0,3}["'`])?\]?[ \t]{0,4}\Z""")
@@ -106,7 +106,7 @@ def _named_values(text: str) -> Iterator[Span]:
     """Find `name=value`, `name: value`, `"name": "value"`, `<name>value</name>` and their kin."""
     done = 0
     for separator in _SEPARATOR.finditer(text):
-        if separator.start() < done:
+        if separator.start() < done or separator[0] == "%":
             continue
         span = _value(text, separator)
         if span is not None:

@@ -71,7 +71,6 @@ _VENDOR_KEYS = (
     r"|AIza[A-Za-z0-9_-]{30,64}+|ya29\.[A-Za-z0-9_-]{16,1024}+|GOCSPX-[A-Za-z0-9_-]{20,64}+"  # Google
     r"|SG\.[A-Za-z0-9_-]{16,64}+\.[A-Za-z0-9_-]{16,64}+"  # SendGrid
     r"|sk-(?:[a-z]{2,8}[0-9]{0,2}-){0,2}[A-Za-z0-9_-]{20,256}+"  # OpenAI, Anthropic
-    r"|SK[0-9a-f]{32}(?![0-9a-f])"  # Twilio
     r"|key-[0-9a-f]{32}(?![0-9a-f])"  # Mailgun
     r"|sq0(?:atp|csp|idp)-[A-Za-z0-9_-]{20,64}+"  # Square
     r"|shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}"  # Shopify
@@ -88,8 +87,7 @@ _VENDOR_NEEDLES = (
     *("_live_", "_test_", "whsec_", "akia", "asia", "abia", "acca", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "b_pat_"),
     *("glpat-", "glptt-", "gldt-", "glrt-", "glcbt-", "glsoat-", "glffct-", "xox", "xapp-", "aiza", "ya29.", "gocspx-"),
     *("sg.", "sk-", "key-", "sq0", "shpat_", "shpca_", "shppa_", "shpss_", "npm_", "pypi-", "_v1_", "hvs.", "hvb."),
-    *("hvr.", "hf_", "r_pat_", "lin_api_", "eaa", ":aa", "sk0", "sk1", "sk2", "sk3", "sk4", "sk5", "sk6", "sk7", "sk8"),
-    *("sk9", "ska", "skb", "skc", "skd", "ske", "skf"),
+    *("hvr.", "hf_", "r_pat_", "lin_api_", "eaa", ":aa"),
 )
 _WEBHOOK_URL = (
     r"(https://(?:hooks\.slack\.com/(?:services|workflows|triggers)/|discord(?:app)?\.com/api/webhooks/"
@@ -134,6 +132,7 @@ SHAPE_RULES: tuple[ShapeRule, ...] = (
     ShapeRule("url_password", ("://",), _sub(_URL_CREDENTIALS, rf"\1\2:{REDACTED}@")),
     ShapeRule("url_token", ("://",), _sub(_URL_NAME, rf"\1{REDACTED}@")),
     ShapeRule("webhook_url", ("hooks.slack.com", "/webhooks/", "office.com/"), _sub(_WEBHOOK_URL, rf"\1{REDACTED}")),
+    ShapeRule("twilio_key", (), _sub(r"SK(?<![A-Za-z0-9]SK)[0-9a-f]{32}(?![0-9a-f])", REDACTED)),
     ShapeRule("vendor_key", _VENDOR_NEEDLES, _sub(_VENDOR_KEYS, REDACTED)),
     ShapeRule("email", ("@",), _sub(_EMAIL, REDACTED)),
     ShapeRule("email_encoded", ("%40",), _sub(_EMAIL_ENCODED, REDACTED)),
