@@ -144,11 +144,10 @@ class _RegionCalendar:
         calendar = self._calendar_boundaries(moment)
         boundary = next(calendar)
         while True:
-            span = self.weddings.span_at(self.region.name, moment, self.needed)
-            # Inside a span nothing stricter can come: its end is the next place to look.
-            bound = span[1] if span else self.weddings.next_span(self.region.name, moment, self.needed)
-            while boundary <= moment or (span and boundary < span[1]):
+            while boundary <= moment:
                 boundary = next(calendar)
+            span = self.weddings.span_at(self.region.name, moment, self.needed)
+            bound = span[1] if span else self.weddings.next_span(self.region.name, moment, self.needed)
             moment = boundary if bound is None else min(boundary, bound)
             if self._judge(moment, local_date(moment, self.region.time_zone))[0] is not risk:
                 return moment

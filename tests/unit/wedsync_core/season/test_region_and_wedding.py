@@ -178,6 +178,20 @@ def test_an_index_counts_weddings_without_walking_them() -> None:
     assert index.next_span("united_kingdom", SATURDAY, 1) is None
 
 
+def test_a_window_that_opens_as_another_closes_makes_one_span() -> None:
+    dawn = at(LON, 2026, 6, 14, 6).astimezone(UTC)
+    index = WeddingIndex(
+        [
+            wedding(SATURDAY, dawn, wedding_id="until dawn"),
+            wedding(dawn, dawn + timedelta(hours=9), wedding_id="sunday"),
+        ]
+    )
+    whole = (at(LON, 2026, 6, 13, 6).astimezone(UTC), at(LON, 2026, 6, 15, 2).astimezone(UTC))
+    assert index.in_progress("united_kingdom", dawn) == 1
+    assert index.span_at("united_kingdom", SATURDAY, 1) == whole
+    assert index.span_at("united_kingdom", dawn, 1) == whole
+
+
 def test_of_two_weddings_with_one_id_the_last_stands() -> None:
     index = WeddingIndex(
         [wedding(SATURDAY, SATURDAY + timedelta(hours=1)), wedding(TUESDAY, SATURDAY - timedelta(days=140))]
