@@ -44,20 +44,69 @@ class NewOccurrence:
     alarming: bool
 
 
+# Statements are built once: building one costs more than running it.
+_STORED = select(
+    OCCURRENCES.c.event_id,
+    OCCURRENCES.c.group_id,
+    OCCURRENCES.c.severity,
+    OCCURRENCES.c.alert_triggered,
+    OCCURRENCES.c.decision,
+).where(OCCURRENCES.c.event_id.in_(bindparam("ids", expanding=True)))
+
+_GROUPS_OF = select(GROUPS.c.fingerprint, GROUPS.c.id).where(
+    GROUPS.c.fingerprint.in_(bindparam("keys", expanding=True))
+)
+
+_USERS_OF = select(func.count()).select_from(
+    select(USERS.c.user)
+    .where(USERS.c.group_id == bindparam("group"), USERS.c.last_seen_at >= bindparam("since"))
+    .limit(USERS_COUNTED)
+    .subquery()
+)
+
+_WORSE = GROUPS.c.severity_rank < bindparam("worst_rank")
+_COUNT_IN_GROUP = (
+    update(GROUPS)
+    .where(GROUPS.c.id == bindparam("group"))
+    .values(
+        occurrences=GROUPS.c.occurrences + bindparam("more"),
+        last_seen_at=bindparam("now"),
+        last_release=func.coalesce(func.nullif(bindparam("release", type_=String), ""), GROUPS.c.last_release),
+        severity=case((_WORSE, bindparam("worst")), else_=GROUPS.c.severity),
+        severity_rank=case((_WORSE, bindparam("worst_rank")), else_=GROUPS.c.severity_rank),
+    )
+)
+
+
+def _open_groups(insert: Any) -> Any:
+    return insert(GROUPS).on_conflict_do_nothing(index_elements=["fingerprint"])
+
+
+def _see_users(insert: Any) -> Any:
+    seen = insert(USERS)
+    return seen.on_conflict_do_update(
+        index_elements=["group_id", "user"], set_={"last_seen_at": seen.excluded.last_seen_at}
+    )
+
+
+def _add_occurrences(insert: Any) -> Any:
+    added = insert(OCCURRENCES).on_conflict_do_nothing(index_elements=["event_id"])
+    return added.returning(OCCURRENCES.c.event_id)
+
+
+_DIALECTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_OPEN_GROUPS, _SEE_USERS, _ADD_OCCURRENCES = (
+    {dialect: build(insert) for dialect, insert in _DIALECTS.items()}
+    for build in (_open_groups, _see_users, _add_occurrences)
+)
+
+
 def stored_errors(connection: Connection, event_ids: Iterable[str]) -> dict[str, StoredError]:
     """Return those of the events that are stored, by id."""
     wanted = list(event_ids)
     if not wanted:
         return {}
-    columns = (
-        OCCURRENCES.c.event_id,
-        OCCURRENCES.c.group_id,
-        OCCURRENCES.c.severity,
-        OCCURRENCES.c.alert_triggered,
-        OCCURRENCES.c.decision,
-    )
-    query = select(*columns).where(OCCURRENCES.c.event_id.in_(wanted))
-    return {row.event_id: StoredError(*row) for row in connection.execute(query)}
+    return {row.event_id: StoredError(*row) for row in connection.execute(_STORED, {"ids": wanted})}
 
 
 def groups_for(
@@ -67,14 +116,15 @@ def groups_for(
     firsts: dict[str, tuple[CleanReport, Fingerprint]] = {}
     for report, fingerprint in reports:
         firsts.setdefault(fingerprint.key, (report, fingerprint))
-    query = select(GROUPS.c.fingerprint, GROUPS.c.id).where(GROUPS.c.fingerprint.in_(list(firsts)))
-    known = {row.fingerprint: row.id for row in connection.execute(query)}
+    if not firsts:
+        return {}
+    known = _group_ids(connection, firsts)
     # In the order of their keys two requests never wait for each other's rows.
     missing = sorted(firsts.keys() - known.keys())
     if missing:
         rows = [_group_row(*firsts[key], now) for key in missing]
-        connection.execute(_insert(connection, GROUPS).on_conflict_do_nothing(index_elements=["fingerprint"]), rows)
-        known = {row.fingerprint: row.id for row in connection.execute(query)}
+        connection.execute(_OPEN_GROUPS[connection.dialect.name], rows)
+        known |= _group_ids(connection, missing)
     return known
 
 
@@ -82,68 +132,43 @@ def see_users(connection: Connection, seen: Iterable[tuple[int, str]], now: date
     """Note that these users had an error of these groups now."""
     rows = [{"group_id": group, "user": user, "last_seen_at": now} for group, user in sorted(set(seen))]
     if rows:
-        statement = _insert(connection, USERS)
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["group_id", "user"], set_={"last_seen_at": statement.excluded.last_seen_at}
-            ),
-            rows,
-        )
+        connection.execute(_SEE_USERS[connection.dialect.name], rows)
 
 
 def count_users(connection: Connection, groups: Iterable[int], since: datetime) -> dict[int, int]:
     """Return how many users had an error of each group since then, up to USERS_COUNTED."""
-    counts: dict[int, int] = {}
-    for group in sorted(set(groups)):
-        some = (
-            select(USERS.c.user)
-            .where(USERS.c.group_id == group, USERS.c.last_seen_at >= since)
-            .limit(USERS_COUNTED)
-            .subquery()
-        )
-        counts[group] = int(connection.execute(select(func.count()).select_from(some)).scalar_one())
-    return counts
+    return {
+        group: int(connection.execute(_USERS_OF, {"group": group, "since": since}).scalar_one())
+        for group in sorted(set(groups))
+    }
 
 
 def add_occurrences(connection: Connection, occurrences: Sequence[NewOccurrence], now: datetime) -> set[str]:
     """Store occurrences and count them in their groups; returns the ids of those that were not there already."""
     if not occurrences:
         return set()
-    statement = (
-        _insert(connection, OCCURRENCES)
-        .on_conflict_do_nothing(index_elements=["event_id"])
-        .returning(OCCURRENCES.c.event_id)
-    )
-    new = set(connection.execute(statement, [_occurrence_row(one, now) for one in occurrences]).scalars())
+    rows = [_occurrence_row(one, now) for one in occurrences]
+    new = set(connection.execute(_ADD_OCCURRENCES[connection.dialect.name], rows).scalars())
     _count_in_groups(connection, [one for one in occurrences if one.report.event_id in new], now)
     return new
+
+
+def _group_ids(connection: Connection, keys: Iterable[str]) -> dict[str, int]:
+    return {row.fingerprint: row.id for row in connection.execute(_GROUPS_OF, {"keys": list(keys)})}
 
 
 def _count_in_groups(connection: Connection, occurrences: Sequence[NewOccurrence], now: datetime) -> None:
     by_group: dict[int, list[NewOccurrence]] = {}
     for one in occurrences:
         by_group.setdefault(one.group_id, []).append(one)
-    if not by_group:
-        return
-    worse = GROUPS.c.severity_rank < bindparam("worst_rank")
-    statement = (
-        update(GROUPS)
-        .where(GROUPS.c.id == bindparam("group"))
-        .values(
-            occurrences=GROUPS.c.occurrences + bindparam("more"),
-            last_seen_at=now,
-            last_release=func.coalesce(func.nullif(bindparam("release", type_=String), ""), GROUPS.c.last_release),
-            severity=case((worse, bindparam("worst")), else_=GROUPS.c.severity),
-            severity_rank=case((worse, bindparam("worst_rank")), else_=GROUPS.c.severity_rank),
-        )
-    )
     rows = []
     for group in sorted(by_group):
         worst = max((one.decision.severity for one in by_group[group]), key=lambda severity: severity.rank)
         release = next((one.report.release for one in reversed(by_group[group]) if one.report.release), "")
-        counted = {"group": group, "more": len(by_group[group]), "release": release}
+        counted = {"group": group, "more": len(by_group[group]), "now": now, "release": release}
         rows.append(counted | {"worst": worst.value, "worst_rank": worst.rank})
-    connection.execute(statement, rows)
+    if rows:
+        connection.execute(_COUNT_IN_GROUP, rows)
 
 
 def _group_row(report: CleanReport, fingerprint: Fingerprint, now: datetime) -> dict[str, Any]:
@@ -187,7 +212,3 @@ def _occurrence_row(one: NewOccurrence, now: datetime) -> dict[str, Any]:
         "decision": one.decision.as_json(),
         "report": report.as_json(),
     }
-
-
-def _insert(connection: Connection, table: Any) -> Any:
-    return (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(table)
