@@ -30,7 +30,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPATH=/opt/wedsync \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1
-# A number nobody else has, and a folder it may write to: a named volume mounted there takes over the owner.
+# A number nobody else has, and the folder for a volume: an empty one mounted there takes over the owner.
 RUN groupadd --system --gid 10001 wedsync \
     && useradd --system --uid 10001 --gid wedsync --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin wedsync \
     && install -d -o wedsync -g wedsync -m 0750 /var/lib/wedsync
@@ -38,7 +38,6 @@ COPY --from=build /opt/venv /opt/venv
 COPY --from=build /opt/wedsync /opt/wedsync
 WORKDIR /opt/wedsync
 USER 10001:10001
-VOLUME /var/lib/wedsync
 ENTRYPOINT ["/bin/sh", "/opt/wedsync/entrypoint.sh"]
 
 

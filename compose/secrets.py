@@ -16,7 +16,7 @@ from demo.stack.secrets import SecretUnusable, live_values, make_secrets
 DATABASE_PASSWORDS: Final = ("postgres_password", "telemetry_database_password", "incidents_database_password")
 FOLDER: Final = Path(__file__).resolve().parents[1] / "secrets"
 _BYTES: Final = 32
-_READABLE: Final = 0o444
+_READABLE: Final = 0o644
 
 
 def make_compose_secrets(folder: Path) -> Mapping[str, Path]:
