@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.cast import SATURDAY
@@ -89,12 +89,14 @@ def test_a_moment_is_written_in_utc_with_milliseconds() -> None:
     assert format_timestamp(NO_END) == "0001-01-01T00:00:00.000Z"
 
 
+@settings(deadline=None)
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_what_is_written_reads_back_to_the_millisecond(moment: datetime) -> None:
     cut = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
     assert parse_timestamp(format_timestamp(moment)) == cut
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80))
 def test_no_text_at_all_raises_anything_but_value_error(text: str) -> None:
     try:

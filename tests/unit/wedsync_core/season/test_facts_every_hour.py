@@ -88,7 +88,7 @@ def test_with_nobody_marrying_a_saturday_is_still_at_least_a_weekend(name: str) 
     assert sum(length >= timedelta(hours=49) for length in weekends) >= 417
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(
     st.datetimes(datetime(2024, 1, 1), datetime(2031, 12, 31), timezones=st.just(UTC)),  # noqa: DTZ001
     st.booleans(),
@@ -105,7 +105,7 @@ DST_NIGHTS = [datetime(2026, 3, 7), datetime(2026, 3, 28), datetime(2026, 10, 3)
               datetime(2026, 4, 4), datetime(2024, 2, 29), datetime(2026, 12, 31)]  # noqa: DTZ001  # fmt: skip
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(-72, 72), st.integers(1, 60)), max_size=6),
     st.sampled_from(DST_NIGHTS),

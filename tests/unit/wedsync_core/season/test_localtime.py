@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wedsync_core.season.localtime import (
@@ -98,6 +98,7 @@ def test_a_shown_time_equals_its_moment_even_when_the_clocks_show_it_twice() -> 
     assert shown_time(moment, london).isoformat() == "2028-10-29T01:00:00+01:00"
 
 
+@settings(deadline=None)
 @given(
     st.datetimes(datetime(2024, 1, 1), datetime(2031, 12, 31)),  # noqa: DTZ001 - wall times have no zone
     st.sampled_from(ZONES),

@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.cast import SATURDAY, TUESDAY
@@ -143,6 +143,7 @@ def test_a_wedding_day_window(starts_at: datetime, ends_at: datetime, opens: dat
     assert wedding(starts_at, ends_at, zone).day_window() == (opens.astimezone(UTC), closes.astimezone(UTC))
 
 
+@settings(deadline=None)
 @given(
     st.datetimes(datetime(2024, 1, 1), datetime(2031, 12, 31), timezones=st.just(UTC)),  # noqa: DTZ001
     st.integers(1, 14 * 24 * 60),
@@ -200,6 +201,7 @@ def test_of_two_weddings_with_one_id_the_last_stands() -> None:
     assert index.in_progress("united_kingdom", SATURDAY) == 0
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 200), st.integers(1, 100)), max_size=12), st.integers(1, 4), st.integers(-20, 330)
 )

@@ -341,7 +341,7 @@ def test_an_untold_format_is_refused(content_type: str | None) -> None:
         format_of("/export", content_type)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=300), st.sampled_from(["csv", "json", "ical"]))
 def test_no_bytes_at_all_raise_anything_else(body: bytes, list_format: ListFormat) -> None:
     try:
@@ -360,7 +360,7 @@ ICAL_SCRAPS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(ICAL_SCRAPS | st.text(max_size=12), max_size=10))
 def test_no_scraps_of_a_calendar_cost_the_whole_event_beside_them(scraps: list[str]) -> None:
     lines = "\n".join(line.replace("\r", "").replace("\n", "") for line in scraps)
