@@ -97,7 +97,7 @@ def _reports_until_killed(ground: Ground) -> list[str]:
                 answer = session.post(url, json=body, headers=headers, timeout=10)
                 assert answer.status_code == 201, answer.text
                 answered.append(event)
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):  # before the answer, or within it
             return
 
     process = services.exporters(ground)
