@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from wedsync_core.season import RegionFacts
-
 from webhook_receiver.incidents import store
 from webhook_receiver.incidents.classification import affected_services
 from webhook_receiver.incidents.incident import EventKind, Status, require_move
@@ -16,6 +14,7 @@ from webhook_receiver.incidents.metrics import IncidentMetrics
 from wedsync_core.clock import format_timestamp
 from wedsync_core.problems import NotFound
 from wedsync_core.redaction import redact, redact_text
+from wedsync_core.season import RegionFacts
 from wedsync_core.severity import Decision, SeveritySettings, Signal, classify
 from wedsync_core.storage import Transaction
 
