@@ -12,6 +12,7 @@ from webhook_receiver.alerts.api import create_alerts_blueprint
 from webhook_receiver.alerts.intake import AlertIntake
 from webhook_receiver.alerts.metrics import AlertMetrics
 from webhook_receiver.collectors import IncidentCollector
+from webhook_receiver.correlation.service import Correlation
 from webhook_receiver.escalation.api import create_escalation_blueprint
 from webhook_receiver.escalation.metrics import EscalationMetrics
 from webhook_receiver.escalation.policy import choose_policy
@@ -89,13 +90,16 @@ def build_receiver(
     escalation = Escalation(
         database=database,
         incidents=incidents,
-        roster=Roster(settings.people, settings.roles, settings.escalation.emergency_role),
+        roster=Roster(settings.people, settings.roles, settings.escalation.emergency_role, lambda _schedule, _now: []),
         base_url=settings.receiver.url,
         clock=time,
         metrics=EscalationMetrics(registry, settings.escalation.policies),
     )
     alert_metrics = AlertMetrics(registry)
-    intake = AlertIntake(database=database, incidents=incidents, clock=time, metrics=alert_metrics)
+    correlation = Correlation(incidents=incidents)
+    intake = AlertIntake(
+        database=database, incidents=incidents, correlation=correlation, clock=time, metrics=alert_metrics
+    )
     delivery = Delivery(
         database=database,
         channels=channels or build_channels(settings.channels, settings.data_dir),

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -90,7 +91,22 @@ INCIDENTS = Table(
     Column("updated_at", UtcDateTime, nullable=False),
     Column("resolved_at", UtcDateTime),
     Column("resolved_by", String(200)),
+    Column("dedup_key", String(200)),  # of the receiver's own findings: one open incident each
+    Column("missed", Boolean, nullable=False, server_default=false()),  # lived and died while we were away
+    Column("merged_into", BigInteger),
+    Column("correlation", JSON),  # why its alerts are one incident
+    Column("suppressed_by", JSON),  # what keeps people asleep: a window, a rule, Alertmanager
+    Column("next_judgement_at", UtcDateTime),  # when the calendar of an affected region changes
+    Column("resolution_held_at", UtcDateTime),  # a clearing that is not believed yet
     Index("ix_incidents_status", "status"),
+    Index("ix_incidents_next_judgement_at", "next_judgement_at"),
+    Index(
+        "uq_incidents_dedup_key_active",
+        "dedup_key",
+        unique=True,
+        sqlite_where=text("status <> 'resolved'"),
+        postgresql_where=text("status <> 'resolved'"),
+    ),
     Index("ix_incidents_next_escalation_at", "next_escalation_at"),
     Index("ix_incidents_acknowledgement_expires_at", "acknowledgement_expires_at"),
 )
@@ -111,6 +127,17 @@ EPISODES = Table(
     Column("first_seen_at", UtcDateTime, nullable=False),
     Column("last_seen_at", UtcDateTime, nullable=False),
     Column("sightings", Integer, nullable=False),
+    Column("starts_seen", JSON, nullable=False, server_default="[]"),
+    Column("reopened", Integer, nullable=False, server_default="0"),
+    Column("confirm_by", UtcDateTime),  # a firing that may be a peer's old news: opened when confirmed, or then
+    Column("resolve_held_at", UtcDateTime),  # a clearing that is not believed yet
+    Column("resolved_at", UtcDateTime),
+    Column("resolution", String(40)),  # told, reconciled, missed, old_news
+    Column("upstream", String(16), nullable=False, server_default="active"),  # or silenced, inhibited, muted, absent
+    Column("upstream_detail", JSON),
+    Column("absent_since", UtcDateTime),
+    Column("correlation", JSON),
+    Index("ix_alert_episodes_fingerprint_id", "fingerprint", "id"),
     Index(
         "uq_alert_episodes_firing",
         "fingerprint",
@@ -153,7 +180,13 @@ NOTIFICATIONS = Table(
     Column("lease_until", UtcDateTime),
     Column("finished_at", UtcDateTime),
     Column("last_error", Text),
+    Column("purpose", String(16), nullable=False, server_default="page"),  # or update, raised, late
+    Column("chain", String(200), nullable=False, server_default=""),  # one person told of one step, by all their ways
+    Column("position", Integer, nullable=False, server_default="0"),
+    Column("bundle", String(64)),  # pages that went out as one message
     Index("ix_notifications_state_due_at", "state", "due_at"),
+    Index("ix_notifications_chain", "chain"),
+    Index("ix_notifications_person_channel_finished_at", "person", "channel", "finished_at"),
     Index("ix_notifications_incident_id", "incident_id"),
 )
 """The outbox. A row leaves ``queued`` or ``sending`` only by a recorded outcome."""
@@ -177,3 +210,103 @@ SIGHTINGS = Table(
     Column("seen_at", UtcDateTime, nullable=False),
 )
 """When each always-firing alert was last seen."""
+
+ATTEMPTS = Table(
+    "delivery_attempts",
+    METADATA,
+    Column("id", _KEY, primary_key=True),
+    Column("notification_id", ForeignKey("notifications.id", ondelete="CASCADE"), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("channel", String(64), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Column("outcome", String(16), nullable=False),  # sent, failed, refused, unknown
+    Column("problem", Text),
+    Index("ix_delivery_attempts_notification_id", "notification_id"),
+)
+"""Each call of a provider, whatever came of it."""
+
+ACKNOWLEDGEMENTS = Table(
+    "acknowledgements",
+    METADATA,
+    Column("incident_id", ForeignKey("incidents.id"), primary_key=True),
+    Column("cycle", Integer, primary_key=True),
+    Column("person", String(200), primary_key=True),
+    Column("acknowledged_at", UtcDateTime, nullable=False),
+    Column("note", Text, nullable=False),
+)
+"""Who has taken an incident; a policy may want several people."""
+
+USED_LINKS = Table(
+    "used_links",
+    METADATA,
+    Column("link_id", String(64), primary_key=True),
+    Column("incident_id", ForeignKey("incidents.id"), nullable=False),
+    Column("person", String(64), nullable=False),
+    Column("used_at", UtcDateTime, nullable=False),
+)
+"""Acknowledge links that have been used: each works once."""
+
+OVERRIDES = Table(
+    "oncall_overrides",
+    METADATA,
+    Column("id", _KEY, primary_key=True),
+    Column("schedule", String(64), nullable=False),
+    Column("person", String(64), nullable=False),
+    Column("replaces", String(64)),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", String(200), nullable=False),
+    Column("cancelled_at", UtcDateTime),
+    Index("ix_oncall_overrides_schedule_ends_at", "schedule", "ends_at"),
+)
+"""Who stands in for whom; the base is written in ``wedsync.yml``."""
+
+MAINTENANCE = Table(
+    "maintenance_windows",
+    METADATA,
+    Column("id", _KEY, primary_key=True),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime, nullable=False),
+    Column("match", JSON, nullable=False),
+    Column("up_to", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", String(200), nullable=False),
+    Column("cancelled_at", UtcDateTime),
+    Index("ix_maintenance_windows_ends_at", "ends_at"),
+)
+"""Times in which matching incidents are recorded and wake nobody."""
+
+RULINGS = Table(
+    "correlation_rulings",
+    METADATA,
+    Column("id", _KEY, primary_key=True),
+    Column("left", String(64), nullable=False),
+    Column("right", String(64), nullable=False),
+    Column("verdict", String(16), nullable=False),  # together, apart
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", String(200), nullable=False),
+    UniqueConstraint("left", "right"),
+)
+"""What people decided by merging and splitting: pairs of fingerprints, the smaller first. It lasts."""
+
+ENGINE = Table(
+    "engine_state",
+    METADATA,
+    Column("name", String(64), primary_key=True),
+    Column("value", JSON, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+"""Facts that all replicas share: the engine's version, the clock, how far reconciliation came."""
+
+LEASES = Table(
+    "duty_leases",
+    METADATA,
+    Column("name", String(64), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+)
+"""Duties that one replica at a time does for all."""

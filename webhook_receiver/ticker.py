@@ -25,6 +25,8 @@ class Duty:
     name: str
     run: Callable[[], int]
     every: timedelta = timedelta()
+    alone: bool = False
+    """One replica at a time does it for all."""
 
 
 class Ticker:

@@ -11,6 +11,7 @@ from webhook_receiver.alerts import store
 from webhook_receiver.alerts.contract import WATCHDOG, NotUnderstood, Sighting, read_alert, read_message
 from webhook_receiver.alerts.episode import Move, OpenEpisode, decide
 from webhook_receiver.alerts.metrics import AlertMetrics
+from webhook_receiver.correlation.service import Correlation
 from webhook_receiver.incidents import store as incident_store
 from webhook_receiver.incidents.classification import signal_of_alert
 from webhook_receiver.incidents.incident import EventKind, Status
@@ -43,9 +44,18 @@ class Accepted:
 class AlertIntake:
     """Takes Alertmanager's messages. Once one is kept, it will be processed, whatever dies meanwhile."""
 
-    def __init__(self, *, database: Database, incidents: Incidents, clock: Clock, metrics: AlertMetrics) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        incidents: Incidents,
+        correlation: Correlation,
+        clock: Clock,
+        metrics: AlertMetrics,
+    ) -> None:
         self._database = database
         self._incidents = incidents
+        self._correlation = correlation
         self._clock = clock
         self._metrics = metrics
         self._log = get_log("alerts")
@@ -131,7 +141,7 @@ class AlertIntake:
             return None  # another replica opened it between our look and our write
         incident_id = None
         if sighting.labels.get("severity") not in NO_INCIDENT:
-            incident_id = self._incidents.open(transaction, _report(clean), now).incident_id
+            incident_id = self._correlation.place(transaction, clean.fingerprint, _report(clean), now).incident_id
             store.join_incident(transaction, episode_id, incident_id)
             self._note(transaction, incident_id, EventKind.ALERT_FIRING, clean, now)
         return OpenEpisode(episode_id, incident_id, clean.starts_at, clean.labels, clean.annotations)

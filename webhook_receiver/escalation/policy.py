@@ -27,6 +27,7 @@ class Policy:
     name: str
     steps: tuple[Step, ...]
     repeat_every: timedelta | None
+    acknowledgements_needed: int
     acknowledgement_expires: timedelta | None
 
     def as_json(self) -> dict[str, Any]:
@@ -35,6 +36,7 @@ class Policy:
             "name": self.name,
             "steps": [{"after": step.after.total_seconds(), "roles": list(step.roles)} for step in self.steps],
             "repeat_every": self.repeat_every.total_seconds() if self.repeat_every else None,
+            "acknowledgements_needed": self.acknowledgements_needed,
             "acknowledgement_expires": (
                 self.acknowledgement_expires.total_seconds() if self.acknowledgement_expires else None
             ),
@@ -58,6 +60,7 @@ def policy_from_settings(name: str, settings: PolicySettings) -> Policy:
         name=name,
         steps=_numbered(settings.steps),
         repeat_every=settings.repeat_every,
+        acknowledgements_needed=settings.acknowledgements_needed,
         acknowledgement_expires=settings.acknowledgement_expires,
     )
 
@@ -71,6 +74,7 @@ def policy_from_snapshot(snapshot: Mapping[str, Any]) -> Policy:
             for number, step in enumerate(snapshot["steps"], start=1)
         ),
         repeat_every=_span(snapshot["repeat_every"]),
+        acknowledgements_needed=snapshot.get("acknowledgements_needed", 1),
         acknowledgement_expires=_span(snapshot["acknowledgement_expires"]),
     )
 

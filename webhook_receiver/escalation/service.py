@@ -14,6 +14,7 @@ from webhook_receiver.incidents.incident import EventKind, Status
 from webhook_receiver.incidents.service import Incidents
 from webhook_receiver.notify import outbox
 from webhook_receiver.notify.message import Told, compose
+from webhook_receiver.notify.rules import Planned, plan
 from webhook_receiver.oncall.roster import Found, Roster
 from wedsync_core.clock import Clock
 from wedsync_core.problems import Conflict
@@ -93,8 +94,11 @@ class Escalation:
         roles: Iterable[str] = due.step.roles
         if exhausted and policy.repeat_every is None:
             roles = (self._roster.emergency_role,)
-        found = self._roster.reach(roles, row.severity)
-        queued = sum(self._queue(transaction, row, due, reach, now) for reach in found.reaches)
+        found = self._roster.find(roles, now)
+        planned = [
+            one for person in found.people for one in plan(person, self._roster.people[person], row.severity, now)
+        ]
+        queued = sum(self._queue(transaction, row, due, one, now) for one in planned)
         values = {
             "status": Status.OPEN.value,
             "current_escalation_level": due.level,
@@ -109,7 +113,7 @@ class Escalation:
         self._metrics.steps.labels(policy.name).inc()
         return Taken(due.level, queued, repeated=False)
 
-    def _queue(self, transaction: Transaction, row: Any, due: Due, reach: Any, now: datetime) -> int:
+    def _queue(self, transaction: Transaction, row: Any, due: Due, planned: Planned, now: datetime) -> int:
         told = Told(
             incident_id=row.id,
             title=row.title,
@@ -123,12 +127,12 @@ class Escalation:
             level=due.level,
             repeated=due.cycle > 0,
         )
-        key = f"incident-{row.id}-cycle-{due.cycle}-level-{due.level}-{reach.person}-{reach.channel}"
+        key = f"incident-{row.id}-cycle-{due.cycle}-level-{due.level}-{planned.person}-{planned.channel}"
         return outbox.queue(
             transaction,
             key=key,
             incident_id=row.id,
-            reach=(reach.person, reach.channel, reach.address),
+            planned=planned,
             page=compose(told, self._base_url),
             severity_rank=row.severity_rank,
             now=now,
@@ -144,6 +148,6 @@ class Escalation:
         detail = {
             "level": due.level,
             "reason": due.reason,
-            "people": list(dict.fromkeys(reach.person for reach in found.reaches)),
+            "people": list(found.people),
         }
         store.add_event(transaction, incident_id, EventKind.ESCALATED, actor=actor, now=now, detail=detail)

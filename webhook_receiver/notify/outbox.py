@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from webhook_receiver.notify.message import Page, page_from_json
+from webhook_receiver.notify.rules import Planned
 from webhook_receiver.schema import INCIDENTS, NOTIFICATIONS
 
 LEASE = timedelta(seconds=30)
@@ -42,29 +43,28 @@ def queue(
     *,
     key: str,
     incident_id: int,
-    reach: tuple[str, str, str | None],
+    planned: Planned,
     page: Page,
     severity_rank: int,
     now: datetime,
 ) -> bool:
     """Write a page to be sent; returns False when this very page was queued before."""
-    person, channel, address = reach
     build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     statement = (
         build(NOTIFICATIONS)
         .values(
             idempotency_key=key,
             incident_id=incident_id,
-            person=person,
-            channel=channel,
-            address=address,
+            person=planned.person,
+            channel=planned.channel,
+            address=planned.address,
             message=page.as_json(),
             severity_rank=severity_rank,
             state="queued",
             attempts=0,
             fence=0,
             created_at=now,
-            due_at=now,
+            due_at=planned.due_at,
         )
         .on_conflict_do_nothing(index_elements=["idempotency_key"])
         .returning(NOTIFICATIONS.c.id)

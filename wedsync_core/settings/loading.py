@@ -7,7 +7,6 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -62,7 +61,7 @@ def settings_from_text(text: str, environment: Mapping[str, str], source: str = 
         settings = Settings.model_validate(document)
     except ValidationError as error:
         raise ConfigurationInvalid(source, _refusals(error)) from error
-    problems = [*_unknown_zones(settings), *dangling(settings)]
+    problems = dangling(settings)
     if problems:
         raise ConfigurationInvalid(source, problems)
     return settings
@@ -139,8 +138,8 @@ def _refusals(error: ValidationError) -> list[FieldProblem]:
 
 
 def _without_kind(location: list[str]) -> list[str]:
-    """Return a location as it stands in the file: pydantic puts a channel's kind after its name."""
-    return [*location[:2], *location[3:]] if location[0] == "channels" and len(location) > 2 else location
+    """Return a location as it stands in the file: pydantic puts a channel's kind, or a role's form, after its name."""
+    return [*location[:2], *location[3:]] if location[0] in {"channels", "roles"} and len(location) > 2 else location
 
 
 def _suggestion(location: list[str]) -> str:
@@ -162,13 +161,3 @@ def _section_in(annotation: Any) -> Any:
         return annotation
     sections = [_section_in(argument) for argument in getattr(annotation, "__args__", ())]
     return next((section for section in sections if section is not None), None)
-
-
-def _unknown_zones(settings: Settings) -> list[FieldProblem]:
-    problems = []
-    for name, region in settings.calendar.regions.items():
-        try:
-            ZoneInfo(region.zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            problems.append(FieldProblem(f"calendar.regions.{name}.zone", f"there is no time zone {region.zone!r}"))
-    return problems

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
 
+from wedsync_core.settings.channels import ChannelSettings
 from wedsync_core.settings.duration import Duration
+from wedsync_core.settings.engine import (
+    AcknowledgeLinks,
+    EscalationSettings,
+    IncidentSettings,
+    ReconcileSettings,
+    SuppressionSettings,
+    WatchdogSettings,
+)
+from wedsync_core.settings.people import Person, RoleMembers, Schedule
+from wedsync_core.settings.section import Name, Port, Section
 from wedsync_core.severity import SeveritySettings
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-"""A name that can stand in a label, a URL and a file name."""
-SeverityName = Literal["critical", "high", "medium", "low"]
 RoleName = Literal["ingest", "viewer", "responder", "admin", "alertmanager"]
 WorkflowName = Literal["photo_upload", "messaging", "payment", "booking", "timeline"]
-Port = Annotated[int, Field(ge=1, le=65535)]
-EVERYONE: Name = "all_hands"
-"""The role that stands for every person."""
-
-
-class Section(BaseModel):
-    """A part of the file: unknown keys are refused, nothing changes after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ListenSettings(Section):
@@ -65,6 +64,8 @@ class AlertmanagerSettings(Section):
     """Every Alertmanager of the pair or cluster: alerts are posted to all of them."""
 
     urls: Annotated[list[str], Field(min_length=1)] = ["http://127.0.0.1:9093"]
+    receivers: Annotated[list[str], Field(min_length=1)] = ["receiver", "receiver-watchdog"]
+    """The receivers in its configuration that lead to us: an alert routed to another is not ours to page."""
 
 
 class RegionSettings(Section):
@@ -100,95 +101,6 @@ class SeverityFigures(Section):
     near_wedding: Duration = timedelta(hours=24)
 
 
-class ConsoleChannel(Section):
-    """Pages as lines: in the service's log, or appended to a file."""
-
-    kind: Literal["console"]
-    file: Path | None = None
-
-
-class WebhookChannel(Section):
-    """Pages as signed HTTP posts."""
-
-    kind: Literal["webhook"]
-    url: Annotated[str, Field(pattern=r"^https?://")]
-    signing_key_file: Path
-    timeout: Duration = timedelta(seconds=5)
-
-
-class EmailChannel(Section):
-    """Pages as mail through an SMTP server."""
-
-    kind: Literal["email"]
-    host: str
-    port: Port = 587
-    sender: str
-    encryption: Literal["starttls", "tls", "none"] = "starttls"
-    username: str | None = None
-    password_file: Path | None = None
-    timeout: Duration = timedelta(seconds=10)
-
-
-ChannelSettings = Annotated[ConsoleChannel | WebhookChannel | EmailChannel, Field(discriminator="kind")]
-
-
-class ContactMethod(Section):
-    """One way of reaching a person."""
-
-    channel: Name
-    address: str | None = None
-    severities: list[SeverityName] = ["critical", "high", "medium", "low"]
-
-
-class Person(Section):
-    """Somebody who can be paged. The order of ``contact`` is the order of preference."""
-
-    name: str
-    contact: Annotated[list[ContactMethod], Field(min_length=1)]
-
-
-class EscalationStep(Section):
-    """Who is told, this long after the incident opened."""
-
-    after: Duration
-    roles: Annotated[list[Name], Field(min_length=1)]
-
-
-class PolicySettings(Section):
-    """Steps in time, until somebody acknowledges."""
-
-    steps: Annotated[list[EscalationStep], Field(min_length=1, max_length=20)]
-    repeat_every: Duration | None = timedelta(minutes=15)
-    """After the last step the last one is taken again this often; None: the emergency role is told, once."""
-    acknowledgement_expires: Duration | None = timedelta(minutes=60)
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        delays = [step.after for step in self.steps]
-        if delays != sorted(set(delays)):
-            raise ValueError("steps must be in the order of `after`, each later than the one before")
-        if delays[0] > timedelta():
-            raise ValueError("the first step must be at once: after: 0s")
-        return self
-
-
-class PolicyRoute(Section):
-    """Which incidents follow a policy; the first route that fits decides. An absent condition always fits."""
-
-    policy: Name
-    severity: list[SeverityName] | None = None
-    on_wedding_day: bool | None = None
-
-
-class EscalationSettings(Section):
-    """Policies, and which incident follows which."""
-
-    policies: Annotated[dict[Name, PolicySettings], Field(min_length=1)]
-    routes: Annotated[list[PolicyRoute], Field(min_length=1)]
-    emergency_role: Name = "emergency_contacts"
-    """Who is told when a step finds nobody."""
-
-
 class Settings(Section):
     """The whole file."""
 
@@ -196,6 +108,8 @@ class Settings(Section):
     services: list[Name] = []
     workflows: dict[WorkflowName, Name] = {}
     """The service that carries each wedding workflow."""
+    depends_on: dict[Name, list[Name]] = {}
+    """The services and third parties that each service calls: what fails there shows here."""
     exporters: ListenSettings = ListenSettings(port=8081)
     receiver: ListenSettings = ListenSettings(port=8082)
     databases: DatabaseSettings = DatabaseSettings()
@@ -206,9 +120,15 @@ class Settings(Section):
     calendar: CalendarSettings
     severity: SeverityFigures = SeverityFigures()
     people: Annotated[dict[Name, Person], Field(min_length=1)]
-    roles: dict[Name, list[Name]]
+    schedules: dict[Name, Schedule] = {}
+    roles: dict[Name, RoleMembers]
     channels: Annotated[dict[Name, ChannelSettings], Field(min_length=1)]
     escalation: EscalationSettings
+    incidents: IncidentSettings = IncidentSettings()
+    reconcile: ReconcileSettings = ReconcileSettings()
+    watchdog: WatchdogSettings = WatchdogSettings()
+    suppression: SuppressionSettings = SuppressionSettings()
+    acknowledge_links: AcknowledgeLinks | None = None
     otlp_endpoint: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from wedsync_core.problems import FieldProblem
-from wedsync_core.settings.model import EVERYONE, EmailChannel, Settings
+from wedsync_core.settings.channels import EmailChannel
+from wedsync_core.settings.model import Settings
+from wedsync_core.settings.people import OnSchedule, Person
+from wedsync_core.settings.section import EVERYONE
 
 
 def dangling(settings: Settings) -> list[FieldProblem]:
     """Return every reference that leads nowhere, in the order of the file."""
-    return [*_people(settings), *_roles(settings), *_escalation(settings)]
+    return [*_zones(settings), *_people(settings), *_schedules(settings), *_roles(settings), *_escalation(settings)]
+
+
+def _zones(settings: Settings) -> Iterator[FieldProblem]:
+    named = {
+        **{f"calendar.regions.{name}": region.zone for name, region in settings.calendar.regions.items()},
+        **{f"people.{key}": person.zone for key, person in settings.people.items()},
+        **{f"schedules.{name}": schedule.zone for name, schedule in settings.schedules.items()},
+    }
+    for path, zone in named.items():
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            yield FieldProblem(f"{path}.zone", f"there is no time zone {zone!r}")
 
 
 def _people(settings: Settings) -> Iterator[FieldProblem]:
@@ -22,10 +39,35 @@ def _people(settings: Settings) -> Iterator[FieldProblem]:
                 yield FieldProblem(f"{path}.channel", _no_such("channel", method.channel, settings.channels))
             elif isinstance(channel, EmailChannel) and not method.address:
                 yield FieldProblem(f"{path}.address", "an e-mail channel needs the person's address")
+        yield from _rules(key, person)
+
+
+def _rules(key: str, person: Person) -> Iterator[FieldProblem]:
+    if person.rules is None:
+        return
+    own = {method.channel for method in person.contact}
+    for urgency in ("important", "default"):
+        for index, step in enumerate(getattr(person.rules, urgency)):
+            if step.channel not in own:
+                path = f"people.{key}.rules.{urgency}.{index}.channel"
+                yield FieldProblem(path, _no_such("contact method by channel", step.channel, own))
+
+
+def _schedules(settings: Settings) -> Iterator[FieldProblem]:
+    for name, schedule in settings.schedules.items():
+        for number, layer in enumerate(schedule.layers):
+            for index, person in enumerate(layer.rotation.people):
+                if person not in settings.people:
+                    path = f"schedules.{name}.layers.{number}.rotation.people.{index}"
+                    yield FieldProblem(path, _no_such("person", person, settings.people))
 
 
 def _roles(settings: Settings) -> Iterator[FieldProblem]:
     for role, members in settings.roles.items():
+        if isinstance(members, OnSchedule):
+            if members.schedule not in settings.schedules:
+                yield FieldProblem(f"roles.{role}.schedule", _no_such("schedule", members.schedule, settings.schedules))
+            continue
         for index, member in enumerate(members):
             if member not in settings.people:
                 yield FieldProblem(f"roles.{role}.{index}", _no_such("person", member, settings.people))
@@ -47,9 +89,11 @@ def _escalation(settings: Settings) -> Iterator[FieldProblem]:
     if last.severity is not None or last.on_wedding_day is not None:
         path = f"escalation.routes.{len(settings.escalation.routes) - 1}"
         yield FieldProblem(path, "the last route must fit every incident: leave its conditions out")
-    if not settings.roles.get(settings.escalation.emergency_role):
+    emergency = settings.roles.get(settings.escalation.emergency_role)
+    if not emergency or isinstance(emergency, OnSchedule):
         path = "escalation.emergency_role"
-        yield FieldProblem(path, f"the role {settings.escalation.emergency_role!r} must have at least one member")
+        role = settings.escalation.emergency_role
+        yield FieldProblem(path, f"the role {role!r} must have at least one member, named and not by a schedule")
 
 
 def _no_such(what: str, name: str, known: Collection[str]) -> str:

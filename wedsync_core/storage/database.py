@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ BUSY_TIMEOUT_SECONDS = 5
 POOL_WAIT_SECONDS = 2
 """A caller waits this long for a connection and is then told to try again: Alertmanager retries a 503 quickly."""
 
+_WAL_TRIES = 50
 _WRITES = "wedsync_writes"
 
 
@@ -138,7 +140,7 @@ def _sqlite_engine(url: URL) -> Engine:
         # The driver's own transaction control begins too late for BEGIN IMMEDIATE; ours is in _begin.
         connection.isolation_level = None
         cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
+        _write_ahead(cursor)
         # NORMAL loses acknowledged commits in a power cut (109 to 774 of them, measured); FULL lost none.
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
@@ -150,6 +152,19 @@ def _sqlite_engine(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _write_ahead(cursor: Any) -> None:
+    """Switch to WAL. SQLite refuses at once, whatever the timeout, while another process makes the same switch."""
+    for patience in range(_WAL_TRIES, -1, -1):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if not patience:
+                raise
+            threading.Event().wait(BUSY_TIMEOUT_SECONDS / _WAL_TRIES)
+        else:
+            return
 
 
 def _postgresql_engine(url: URL, pool_size: int) -> Engine:

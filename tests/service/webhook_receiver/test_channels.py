@@ -20,7 +20,7 @@ from webhook_receiver.notify.channels.console import ConsoleChannel
 from webhook_receiver.notify.channels.email import EmailChannel
 from webhook_receiver.notify.channels.webhook import WebhookChannel
 from webhook_receiver.notify.message import Page
-from wedsync_core.settings.model import EmailChannel as EmailSettings
+from wedsync_core.settings import EmailChannel as EmailSettings
 
 PAGE = Page("1", "critical", "high", "[CRITICAL] Photo uploads are failing", "Body", "http://x/1", "http://r", 1)
 ENVELOPE = Envelope("incident-1-noor", "noor", "noor@wedsync.example", PAGE, SATURDAY, maybe_repeat=False)

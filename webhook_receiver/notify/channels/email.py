@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 
 from webhook_receiver.notify.channels.channel import ChannelError, Envelope
-from wedsync_core.settings.model import EmailChannel as EmailSettings
+from wedsync_core.settings import EmailChannel as EmailSettings
 
 
 class EmailChannel:

@@ -9,8 +9,8 @@ from webhook_receiver.notify.channels.channel import Channel
 from webhook_receiver.notify.channels.console import ConsoleChannel
 from webhook_receiver.notify.channels.email import EmailChannel
 from webhook_receiver.notify.channels.webhook import WebhookChannel, key_reader
+from wedsync_core import settings as written
 from wedsync_core.settings import ChannelSettings
-from wedsync_core.settings import model as written
 
 
 def build_channels(settings: Mapping[str, ChannelSettings], data_dir: Path) -> dict[str, Channel]:
@@ -26,3 +26,5 @@ def _channel(chosen: ChannelSettings, data_dir: Path) -> Channel:
             return WebhookChannel(chosen.url, key_reader(chosen.signing_key_file), chosen.timeout)
         case written.EmailChannel():
             return EmailChannel(chosen)
+        case written.AppriseChannel():
+            raise NotImplementedError

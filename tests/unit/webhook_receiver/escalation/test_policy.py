@@ -18,6 +18,7 @@ WEDDING_DAY = Policy(
         Step(3, 15 * MINUTE, ("all_hands",)),
     ),
     repeat_every=10 * MINUTE,
+    acknowledgements_needed=1,
     acknowledgement_expires=30 * MINUTE,
 )
 
@@ -45,7 +46,7 @@ def test_past_the_last_step_a_new_cycle_begins() -> None:
 
 
 def test_a_policy_that_does_not_repeat_has_one_moment_more_and_then_none() -> None:
-    once = Policy("once", WEDDING_DAY.steps, repeat_every=None, acknowledgement_expires=None)
+    once = Policy("once", WEDDING_DAY.steps, repeat_every=None, acknowledgements_needed=1, acknowledgement_expires=None)
 
     assert next_step(once, 2, cycle=0, now=SATURDAY).next_at is not None
     assert next_step(once, 3, cycle=0, now=SATURDAY).next_at is None
@@ -71,7 +72,7 @@ def test_a_stored_policy_reads_back_the_same(
     for delay in delays:
         after.append(after[-1] + delay)
     steps = tuple(Step(number, span, ("someone",)) for number, span in enumerate(after, start=1))
-    policy = Policy("any", steps, repeat, expires)
+    policy = Policy("any", steps, repeat, 1, expires)
 
     assert policy_from_snapshot(policy.as_json()) == policy
 
@@ -81,7 +82,7 @@ def test_taken_on_time_every_step_falls_on_its_own_minute(delays: list[timedelta
     after = [timedelta(0)]
     for delay in delays:
         after.append(after[-1] + delay)
-    policy = Policy("any", tuple(Step(n, a, ("x",)) for n, a in enumerate(after, start=1)), None, None)
+    policy = Policy("any", tuple(Step(n, a, ("x",)) for n, a in enumerate(after, start=1)), None, 1, None)
 
     now, taken = SATURDAY, []
     for level in range(len(after)):

@@ -1,0 +1,1 @@
+"""What all replicas share: the clock, the version, who does what alone."""

@@ -1,0 +1,96 @@
+"""What the sources can be asked, whoever answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+class SourceUnavailable(Exception):
+    """A source did not answer, or not sensibly. Asking again later can help; nothing follows from its silence."""
+
+
+@dataclass(frozen=True)
+class UpstreamAlert:
+    """One alert as Alertmanager holds it (``GET /api/v2/alerts``)."""
+
+    fingerprint: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    starts_at: datetime
+    ends_at: datetime | None
+    updated_at: datetime
+    """When its sender last spoke of it: what shows that the sender lives."""
+    state: str
+    """``active``, ``suppressed`` or ``unprocessed``."""
+    silenced_by: tuple[str, ...]
+    inhibited_by: tuple[str, ...]
+    muted_by: tuple[str, ...]
+    receivers: tuple[str, ...]
+    generator_url: str
+
+
+@dataclass(frozen=True)
+class Matcher:
+    """One condition of a silence."""
+
+    name: str
+    value: str
+    is_regex: bool = False
+    is_equal: bool = True
+
+
+@dataclass(frozen=True)
+class Silence:
+    """A silence of Alertmanager."""
+
+    silence_id: str
+    matchers: tuple[Matcher, ...]
+    starts_at: datetime
+    ends_at: datetime
+    created_by: str
+    comment: str
+    state: str
+    """``active``, ``pending`` or ``expired``."""
+
+
+@dataclass(frozen=True)
+class Fired:
+    """A time in which Prometheus had an alert firing (series ``ALERTS``). ``labels`` are without external ones."""
+
+    labels: Mapping[str, str]
+    first_at: datetime
+    last_at: datetime
+
+
+class Alertmanagers(Protocol):
+    """All the Alertmanagers of the settings; one that answers speaks for all."""
+
+    def alerts(self) -> Sequence[UpstreamAlert]:
+        """Return every alert, the silenced and inhibited too; raises SourceUnavailable when none answers."""
+
+    def silences(self) -> Sequence[Silence]:
+        """Return the silences; raises SourceUnavailable."""
+
+    def create_silence(
+        self, matchers: Sequence[Matcher], starts_at: datetime, ends_at: datetime, *, created_by: str, comment: str
+    ) -> str:
+        """Create a silence; returns its id; raises SourceUnavailable."""
+
+    def expire_silence(self, silence_id: str) -> None:
+        """End a silence now; raises SourceUnavailable."""
+
+
+class Prometheus(Protocol):
+    """The Prometheus that evaluates our rules."""
+
+    def firing(self) -> Sequence[Mapping[str, str]]:
+        """Return the labels of what fires now, the Watchdog too; raises SourceUnavailable."""
+
+    def fired(self, start: datetime, end: datetime) -> Sequence[Fired]:
+        """Return what fired in a past span; raises SourceUnavailable."""
+
+    def up(self, job: str) -> bool:
+        """Return whether every target of a job answers; raises SourceUnavailable."""

@@ -1,0 +1,1 @@
+"""Incidents that are recorded and wake nobody."""

@@ -1,0 +1,66 @@
+"""The ways out, as written in the file."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from wedsync_core.settings.duration import Duration
+from wedsync_core.settings.section import Port, Section
+
+
+class ChannelLimit(Section):
+    """How many messages one person gets by a channel in a span; what is over it is bundled, never dropped."""
+
+    messages: Annotated[int, Field(ge=2, le=1000)] = 10
+    per: Duration = timedelta(minutes=5)
+
+
+class ConsoleChannel(Section):
+    """Pages as lines: in the service's log, or appended to a file."""
+
+    kind: Literal["console"]
+    file: Path | None = None
+    limit: ChannelLimit | None = None
+
+
+class WebhookChannel(Section):
+    """Pages as signed HTTP posts."""
+
+    kind: Literal["webhook"]
+    url: Annotated[str, Field(pattern=r"^https?://")]
+    signing_key_file: Path
+    timeout: Duration = timedelta(seconds=5)
+    limit: ChannelLimit | None = ChannelLimit()
+
+
+class EmailChannel(Section):
+    """Pages as mail through an SMTP server."""
+
+    kind: Literal["email"]
+    host: str
+    port: Port = 587
+    sender: str
+    encryption: Literal["starttls", "tls", "none"] = "starttls"
+    username: str | None = None
+    password_file: Path | None = None
+    timeout: Duration = timedelta(seconds=10)
+    limit: ChannelLimit | None = ChannelLimit()
+
+
+class AppriseChannel(Section):
+    """Pages through one of Apprise's many services: telephone, SMS, Slack, Teams, Telegram, ..."""
+
+    kind: Literal["apprise"]
+    url_file: Path
+    """A secret: the service's URL in Apprise's form, ``{address}`` standing for the person's address."""
+    timeout: Duration = timedelta(seconds=15)
+    limit: ChannelLimit | None = ChannelLimit()
+
+
+ChannelSettings = Annotated[
+    ConsoleChannel | WebhookChannel | EmailChannel | AppriseChannel, Field(discriminator="kind")
+]

@@ -1,0 +1,107 @@
+"""How incidents are run, as written in the file."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from wedsync_core.settings.duration import Duration
+from wedsync_core.settings.section import Name, Section, SeverityName
+
+
+class EscalationStep(Section):
+    """Who is told, this long after the incident opened."""
+
+    after: Duration
+    roles: Annotated[list[Name], Field(min_length=1)]
+
+
+class PolicySettings(Section):
+    """Steps in time, until enough people have acknowledged."""
+
+    steps: Annotated[list[EscalationStep], Field(min_length=1, max_length=20)]
+    repeat_every: Duration | None = timedelta(minutes=15)
+    """After the last step the last one is taken again this often; None: the emergency role is told, once."""
+    acknowledgements_needed: Annotated[int, Field(ge=1, le=20)] = 1
+    acknowledgement_expires: Duration | None = timedelta(minutes=60)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        delays = [step.after for step in self.steps]
+        if delays != sorted(set(delays)):
+            raise ValueError("steps must be in the order of `after`, each later than the one before")
+        if delays[0] > timedelta():
+            raise ValueError("the first step must be at once: after: 0s")
+        return self
+
+
+class PolicyRoute(Section):
+    """Which incidents follow a policy; the first route that fits decides. An absent condition always fits."""
+
+    policy: Name
+    severity: list[SeverityName] | None = None
+    on_wedding_day: bool | None = None
+
+
+class EscalationSettings(Section):
+    """Policies, and which incident follows which."""
+
+    policies: Annotated[dict[Name, PolicySettings], Field(min_length=1)]
+    routes: Annotated[list[PolicyRoute], Field(min_length=1)]
+    emergency_role: Name = "emergency_contacts"
+    """Who is told when a step finds nobody."""
+
+
+class IncidentSettings(Section):
+    """The life of an incident."""
+
+    reopen_window: Duration = timedelta(minutes=5)
+    """An alert that fires again this soon after it cleared continues its episode and its incident."""
+    correlation_window: Duration = timedelta(minutes=10)
+    """Alerts of one cause this close together form one incident."""
+
+
+class ReconcileSettings(Section):
+    """How our picture is compared with Alertmanager's and Prometheus'."""
+
+    every: Duration = timedelta(seconds=30)
+    grace: Duration = timedelta(seconds=45)
+    """An alert this young may still be on its way to us."""
+    look_back: Duration = timedelta(hours=6)
+    """After an outage of ours, alerts that lived and died are looked for this far back at most."""
+
+
+class WatchdogSettings(Section):
+    """The dead-man's switch, both ways."""
+
+    late_after: Duration = timedelta(seconds=150)
+    """Without a Watchdog for this long, nobody is watching: that is paged."""
+    heartbeat_url_file: Path | None = None
+    """A secret: an outside observer who calls when our heartbeat stops."""
+    heartbeat_every: Duration = timedelta(seconds=60)
+
+
+class AcknowledgeLinks(Section):
+    """Links in messages by which a person acknowledges without logging in: signed, single-use, expiring."""
+
+    key_file: Path
+    expires: Duration = timedelta(hours=12)
+
+
+class SuppressionRule(Section):
+    """Incidents that are recorded and wake nobody. ``match`` compares labels for equality; all must be equal."""
+
+    name: Name
+    match: Annotated[dict[str, str], Field(min_length=1)]
+    reason: str
+    up_to: SeverityName = "medium"
+    """Anything more severe wakes people all the same."""
+
+
+class SuppressionSettings(Section):
+    """What is recorded in silence."""
+
+    rules: list[SuppressionRule] = []
