@@ -120,7 +120,7 @@ class HttpSink:
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_GET = do_PUT = do_POST  # noqa: N815 - the base class's names
+            do_GET = do_PUT = do_DELETE = do_POST  # noqa: N815 - the base class's names
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
                 """Say nothing."""

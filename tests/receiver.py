@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.fakes import FakeClock
+from tests.upstream import Upstream
 from webhook_receiver.app import Receiver, build_receiver
 from webhook_receiver.notify.channels import Envelope
 from wedsync_core.clock import NO_END, format_timestamp
@@ -53,7 +54,10 @@ class Desk:
         self.clock = clock
         self.pager, self.console = Phone(), Phone()
         channels = {"pager": self.pager, "console": self.console}
-        self.receiver: Receiver = build_receiver(settings, clock=clock, calendar=calendar, channels=dict(channels))
+        self.upstream = Upstream(clock)
+        self.receiver: Receiver = build_receiver(
+            settings, clock=clock, calendar=calendar, channels=dict(channels), sources=self.upstream.sources
+        )
         self._client: FlaskClient = self.receiver.app.test_client()
 
     def call(self, method: str, path: str, role: str | None = "responder", **options: Any) -> TestResponse:
@@ -71,6 +75,12 @@ class Desk:
         return answer.get_json()
 
     def alerts(self, *alerts: Mapping[str, Any], **message: Any) -> TestResponse:
+        """Post a message, true to what Alertmanager and Prometheus hold from now on."""
+        self.upstream.sent(webhook(*alerts, **message))
+        return self.late_alerts(*alerts, **message)
+
+    def late_alerts(self, *alerts: Mapping[str, Any], **message: Any) -> TestResponse:
+        """Post a message that says nothing of how things stand upstream: old, partial, or wrong."""
         return self.post("/alertmanager", webhook(*alerts, **message), role="alertmanager")
 
     def turn(self) -> None:

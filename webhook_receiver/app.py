@@ -25,6 +25,9 @@ from webhook_receiver.notify.channels import Channel, build_channels
 from webhook_receiver.notify.metrics import DeliveryMetrics
 from webhook_receiver.notify.pipeline import Delivery
 from webhook_receiver.oncall.roster import Roster
+from webhook_receiver.sources.alertmanager import HttpAlertmanagers
+from webhook_receiver.sources.contract import Sources
+from webhook_receiver.sources.prometheus import HttpPrometheus
 from webhook_receiver.ticker import Duty, Ticker
 from wedsync_core.clock import Clock, SystemClock
 from wedsync_core.settings import Settings
@@ -46,6 +49,7 @@ class Receiver:
     ticker: Ticker
     delivery: Delivery
     calendar: WeddingCalendar | None
+    sources: Sources
 
     def start(self) -> None:
         """Start the loops."""
@@ -68,10 +72,12 @@ def build_receiver(
     clock: Clock | None = None,
     calendar: CalendarFacts | None = None,
     channels: dict[str, Channel] | None = None,
+    sources: Sources | None = None,
 ) -> Receiver:
     """Open the database, bring its schema up to date, and wire the rooms.
 
-    ``clock``, ``calendar`` and ``channels`` are replaced in tests. Raises Unavailable and SchemaNewerThanCode.
+    ``clock``, ``calendar``, ``channels`` and ``sources`` are replaced in tests. Raises Unavailable and
+    SchemaNewerThanCode.
     """
     time = clock or SystemClock()
     registry = CollectorRegistry()
@@ -137,4 +143,9 @@ def build_receiver(
         ready=ready,
     )
     trace_service(app, NAME, settings.otlp_endpoint)
-    return Receiver(app, database, ticker, delivery, weddings)
+    return Receiver(app, database, ticker, delivery, weddings, sources or sources_of(settings))
+
+
+def sources_of(settings: Settings) -> Sources:
+    """Return the Alertmanagers and the Prometheus of the settings."""
+    return Sources(HttpAlertmanagers(settings.alertmanager.urls), HttpPrometheus(settings.prometheus.url))

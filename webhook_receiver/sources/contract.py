@@ -12,6 +12,10 @@ class SourceUnavailable(Exception):
     """A source did not answer, or not sensibly. Asking again later can help; nothing follows from its silence."""
 
 
+class SourceRefused(Exception):
+    """A source understood the question and said no (4xx). Asking the same again cannot help."""
+
+
 @dataclass(frozen=True)
 class UpstreamAlert:
     """One alert as Alertmanager holds it (``GET /api/v2/alerts``)."""
@@ -30,6 +34,11 @@ class UpstreamAlert:
     muted_by: tuple[str, ...]
     receivers: tuple[str, ...]
     generator_url: str
+
+    @property
+    def suppressed(self) -> bool:
+        """Whether Alertmanager keeps it from being told: silenced, inhibited or muted."""
+        return self.state == "suppressed" or bool(self.silenced_by or self.inhibited_by or self.muted_by)
 
 
 @dataclass(frozen=True)
@@ -77,14 +86,14 @@ class Alertmanagers(Protocol):
     def create_silence(
         self, matchers: Sequence[Matcher], starts_at: datetime, ends_at: datetime, *, created_by: str, comment: str
     ) -> str:
-        """Create a silence; returns its id; raises SourceUnavailable."""
+        """Create a silence; returns its id; raises SourceRefused and SourceUnavailable."""
 
     def expire_silence(self, silence_id: str) -> None:
-        """End a silence now; raises SourceUnavailable."""
+        """End a silence now; raises SourceRefused when there is none of that id, and SourceUnavailable."""
 
 
 class Prometheus(Protocol):
-    """The Prometheus that evaluates our rules."""
+    """The Prometheus that evaluates the rules."""
 
     def firing(self) -> Sequence[Mapping[str, str]]:
         """Return the labels of what fires now, the Watchdog too; raises SourceUnavailable."""
@@ -94,3 +103,11 @@ class Prometheus(Protocol):
 
     def up(self, job: str) -> bool:
         """Return whether every target of a job answers; raises SourceUnavailable."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Whom the receiver asks."""
+
+    alertmanagers: Alertmanagers
+    prometheus: Prometheus
