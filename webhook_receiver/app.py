@@ -89,6 +89,7 @@ def build_receiver(
         calendar=calendar or weddings.facts,  # type: ignore[union-attr] # one of the two is there
         limits=settings.severity_limits,
         choose_policy=lambda decision: choose_policy(decision, settings.escalation).as_json(),
+        suppression=lambda _transaction, _report, _decision, _now: None,
         cancel_pages=outbox.cancel,
         service_of_workflow=settings.service_of_workflow,
         metrics=IncidentMetrics(registry),

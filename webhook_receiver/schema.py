@@ -94,8 +94,8 @@ INCIDENTS = Table(
     Column("dedup_key", String(200)),  # of the receiver's own findings: one open incident each
     Column("missed", Boolean, nullable=False, server_default=false()),  # lived and died while we were away
     Column("merged_into", BigInteger),
-    Column("correlation", JSON),  # why its alerts are one incident
-    Column("suppressed_by", JSON),  # what keeps people asleep: a window, a rule, Alertmanager
+    Column("correlation", JSON(none_as_null=True)),  # why its alerts are one incident
+    Column("suppressed_by", JSON(none_as_null=True)),  # what keeps people asleep: a window, a rule, Alertmanager
     Column("next_judgement_at", UtcDateTime),  # when the calendar of an affected region changes
     Column("resolution_held_at", UtcDateTime),  # a clearing that is not believed yet
     Index("ix_incidents_status", "status"),
@@ -134,9 +134,9 @@ EPISODES = Table(
     Column("resolved_at", UtcDateTime),
     Column("resolution", String(40)),  # told, reconciled, missed, old_news
     Column("upstream", String(16), nullable=False, server_default="active"),  # or silenced, inhibited, muted, absent
-    Column("upstream_detail", JSON),
+    Column("upstream_detail", JSON(none_as_null=True)),
     Column("absent_since", UtcDateTime),
-    Column("correlation", JSON),
+    Column("correlation", JSON(none_as_null=True)),
     Index("ix_alert_episodes_fingerprint_id", "fingerprint", "id"),
     Index(
         "uq_alert_episodes_firing",

@@ -201,4 +201,5 @@ def _report(sighting: Sighting) -> Report:
         actor=ACTOR,
         auto_created=True,
         runbook_url=sighting.annotations.get("runbook_url", ""),
+        labels=sighting.labels,
     )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
+from wedsync_core.clock import format_timestamp
 from wedsync_core.problems import Conflict
 
 
@@ -42,6 +46,27 @@ class EventKind(StrEnum):
     ACKNOWLEDGEMENT_EXPIRED = "acknowledgement_expired"
     RESOLVED = "resolved"
     NOTE = "note"
+    SUPPRESSED = "suppressed"
+    WOKEN = "woken"
+    SILENCED = "silenced"
+    SILENCE_ENDED = "silence_ended"
+
+
+@dataclass(frozen=True)
+class Suppressed:
+    """What keeps people asleep. ``until`` None: for as long as it stands in the settings."""
+
+    kind: str
+    """``window`` or ``rule``."""
+    name: str
+    """A window's number, a rule's name."""
+    reason: str
+    until: datetime | None
+
+    def as_json(self) -> Mapping[str, str | None]:
+        """Return the stored form."""
+        until = format_timestamp(self.until) if self.until else None
+        return {"kind": self.kind, "name": self.name, "reason": self.reason, "until": until}
 
 
 def require_move(incident_id: int, before: Status, after: Status) -> None:

@@ -27,6 +27,7 @@ _COLUMNS = (
     "escalated_at",
     "escalated_by",
     "next_escalation_at",
+    "suppressed_by",
     "acknowledged_at",
     "acknowledged_by",
     "acknowledgement_expires_at",

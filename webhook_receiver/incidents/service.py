@@ -9,7 +9,7 @@ from typing import Any
 
 from webhook_receiver.incidents import store
 from webhook_receiver.incidents.classification import affected_services
-from webhook_receiver.incidents.incident import EventKind, Status, require_move
+from webhook_receiver.incidents.incident import EventKind, Status, Suppressed, require_move
 from webhook_receiver.incidents.metrics import IncidentMetrics
 from wedsync_core.clock import format_timestamp
 from wedsync_core.problems import NotFound
@@ -36,6 +36,14 @@ class Report:
     auto_created: bool
     runbook_url: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """The alert's own; what suppression compares with."""
+    dedup_key: str | None = None
+    """Of the receiver's own findings: at most one incident of a key is not resolved."""
+
+
+Suppression = Callable[[Transaction, Report, Decision, datetime], Suppressed | None]
+"""Says what keeps people asleep for a new incident; None: nothing does, as almost always."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,7 @@ class Incidents:
         calendar: CalendarFacts,
         limits: SeveritySettings,
         choose_policy: PolicyChoice,
+        suppression: Suppression,
         cancel_pages: CancelPages,
         service_of_workflow: Mapping[str, str],
         metrics: IncidentMetrics,
@@ -66,15 +75,17 @@ class Incidents:
         self._calendar = calendar
         self._limits = limits
         self._choose_policy = choose_policy
+        self._suppression = suppression
         self._cancel_pages = cancel_pages
         self._service_of_workflow = service_of_workflow
         self._metrics = metrics
 
     def open(self, transaction: Transaction, report: Report, now: datetime) -> Opened:
-        """Judge and write a new incident; its first escalation step is due at once."""
+        """Judge and write a new incident; its first escalation step is due at once, or when its suppression ends."""
         calendar = self._calendar(now)
         decision = classify(report.signal, calendar, self._limits)
         policy = self._choose_policy(decision)
+        suppressed = self._suppression(transaction, report, decision, now)
         values = {
             "title": redact_text(report.title),
             "description": redact_text(report.description),
@@ -94,7 +105,9 @@ class Incidents:
             "policy": dict(policy),
             "current_escalation_level": 0,
             "escalation_cycle": 0,
-            "next_escalation_at": now,
+            "next_escalation_at": suppressed.until if suppressed else now,
+            "suppressed_by": suppressed.as_json() if suppressed else None,
+            "dedup_key": report.dedup_key,
             "created_at": now,
             "updated_at": now,
         }
@@ -102,6 +115,9 @@ class Incidents:
         reasons = [redact_text(reason) for reason in decision.reasons]
         detail = {"rule": decision.rule, "reasons": reasons, "policy": policy["name"]}
         store.add_event(transaction, incident_id, EventKind.OPENED, actor=report.actor, now=now, detail=detail)
+        if suppressed:
+            kind, why = EventKind.SUPPRESSED, suppressed.as_json()
+            store.add_event(transaction, incident_id, kind, actor="receiver", now=now, detail=why)
         self._metrics.opened.labels(decision.severity.value).inc()
         return Opened(incident_id, decision, policy["name"])
 
