@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.fakes import FakeClock
 from webhook_receiver.sources.contract import (
+    Evaluated,
     Fired,
     Matcher,
     Silence,
@@ -114,6 +115,7 @@ class FakePrometheus:
     """Tests say what fires. ``down``: it does not answer; ``watchdog`` off: it evaluates no rules."""
 
     fires: dict[str, dict[str, str]] = field(default_factory=dict)
+    pending: list[dict[str, str]] = field(default_factory=list)
     history: list[Fired] = field(default_factory=list)
     jobs_down: set[str] = field(default_factory=set)
     down: bool = False
@@ -121,9 +123,11 @@ class FakePrometheus:
     asked: list[tuple[datetime, datetime]] = field(default_factory=list)
     """The spans whose history was asked for."""
 
-    def firing(self) -> Sequence[Mapping[str, str]]:
+    def alerts(self) -> Sequence[Evaluated]:
         self._answer()
-        return [*([WATCHDOG] if self.watchdog else []), *self.fires.values()]
+        firing = [*([WATCHDOG] if self.watchdog else []), *self.fires.values()]
+        pending = [Evaluated(labels, firing=False) for labels in self.pending]
+        return [*(Evaluated(labels, firing=True) for labels in firing), *pending]
 
     def fired(self, start: datetime, end: datetime) -> Sequence[Fired]:
         self._answer()

@@ -48,6 +48,11 @@ class EventKind(StrEnum):
     NOTE = "note"
     SUPPRESSED = "suppressed"
     WOKEN = "woken"
+    ALERT_SUPPRESSED = "alert_suppressed"
+    ALERT_ACTIVE_AGAIN = "alert_active_again"
+    RESOLUTION_HELD = "resolution_held"
+    REOPENED = "reopened"
+    TOLD_AGAIN = "told_again"
     SILENCED = "silenced"
     SILENCE_ENDED = "silence_ended"
 
@@ -57,9 +62,9 @@ class Suppressed:
     """What keeps people asleep. ``until`` None: for as long as it stands in the settings."""
 
     kind: str
-    """``window`` or ``rule``."""
+    """``window``, ``rule``, or ``alertmanager``: every alert of the incident is silenced or inhibited there."""
     name: str
-    """A window's number, a rule's name."""
+    """A window's number, a rule's name, Alertmanager's state."""
     reason: str
     until: datetime | None
 

@@ -33,6 +33,8 @@ _COLUMNS = (
     "acknowledgement_expires_at",
     "resolved_at",
     "resolved_by",
+    "missed",
+    "resolution_held_at",
     "created_at",
     "updated_at",
 )

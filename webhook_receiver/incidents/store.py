@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, func, insert, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from webhook_receiver.incidents.incident import ACTIVE, EventKind, Status
@@ -15,9 +16,24 @@ from webhook_receiver.schema import ANSWERS, EPISODES, EVENTS, INCIDENTS, NOTIFI
 IncidentRow = Row[Any]
 
 
-def insert_incident(connection: Connection, values: Mapping[str, Any]) -> int:
-    """Write a new incident; returns its number."""
-    return int(connection.execute(insert(INCIDENTS).values(values).returning(INCIDENTS.c.id)).scalar_one())
+def insert_incident(connection: Connection, values: Mapping[str, Any]) -> int | None:
+    """Write a new incident; returns its number, or None while another of its ``dedup_key`` is not resolved."""
+    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = (
+        build(INCIDENTS)
+        .values(values)
+        .on_conflict_do_nothing(index_elements=["dedup_key"], index_where=text("status <> 'resolved'"))
+        .returning(INCIDENTS.c.id)
+    )
+    return connection.execute(statement).scalar_one_or_none()
+
+
+def find_by_dedup_key(connection: Connection, dedup_key: str) -> int | None:
+    """Return the incident of one of the receiver's own findings that is not resolved."""
+    query = select(INCIDENTS.c.id).where(
+        INCIDENTS.c.dedup_key == dedup_key, INCIDENTS.c.status != Status.RESOLVED.value
+    )
+    return connection.execute(query).scalar_one_or_none()
 
 
 def find_incident(connection: Connection, incident_id: int, *, lock: bool = False) -> IncidentRow | None:

@@ -66,6 +66,15 @@ class Silence:
 
 
 @dataclass(frozen=True)
+class Evaluated:
+    """An alert as Prometheus has it now. ``labels`` are without external ones."""
+
+    labels: Mapping[str, str]
+    firing: bool
+    """Otherwise pending: its condition holds, for less than the rule's ``for``."""
+
+
+@dataclass(frozen=True)
 class Fired:
     """A time in which Prometheus had an alert firing (series ``ALERTS``). ``labels`` are without external ones."""
 
@@ -95,8 +104,8 @@ class Alertmanagers(Protocol):
 class Prometheus(Protocol):
     """The Prometheus that evaluates the rules."""
 
-    def firing(self) -> Sequence[Mapping[str, str]]:
-        """Return the labels of what fires now, the Watchdog too; raises SourceUnavailable."""
+    def alerts(self) -> Sequence[Evaluated]:
+        """Return what fires or is pending now, the Watchdog too; raises SourceUnavailable."""
 
     def fired(self, start: datetime, end: datetime) -> Sequence[Fired]:
         """Return what fired in a past span; raises SourceUnavailable."""

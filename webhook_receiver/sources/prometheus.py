@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from webhook_receiver.sources.contract import Fired, SourceRefused, SourceUnavailable
+from webhook_receiver.sources.contract import Evaluated, Fired, SourceRefused, SourceUnavailable
 from webhook_receiver.sources.wire import ask
 from wedsync_core.jsontext import encodable
 
@@ -25,9 +25,12 @@ class HttpPrometheus:
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/") + "/api/v1"
 
-    def firing(self) -> Sequence[Mapping[str, str]]:
-        """Return the labels of what fires now; raises SourceUnavailable."""
-        return [_labels(series) for series in self._ask("/query", {"query": FIRING})]
+    def alerts(self) -> Sequence[Evaluated]:
+        """Return what fires or is pending now; raises SourceUnavailable."""
+        return [
+            Evaluated(_labels(series), firing=series["metric"].get("alertstate") == "firing")
+            for series in self._ask("/query", {"query": "ALERTS"})
+        ]
 
     def fired(self, start: datetime, end: datetime) -> Sequence[Fired]:
         """Return what fired in a past span, each life once; raises SourceUnavailable.

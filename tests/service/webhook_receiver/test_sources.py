@@ -132,9 +132,16 @@ def result(*found: Any) -> dict[str, Any]:
 
 
 def test_what_fires_now_is_told_without_prometheus_own_labels(first: HttpSink) -> None:
-    says(first, result({"metric": {"__name__": "ALERTS", "alertstate": "firing", "alertname": "A"}, "value": [1, "1"]}))
+    fires = {"metric": {"__name__": "ALERTS", "alertstate": "firing", "alertname": "A"}, "value": [1, "1"]}
+    waits = {"metric": {"__name__": "ALERTS", "alertstate": "pending", "alertname": "B"}, "value": [1, "1"]}
+    says(first, result(fires, waits))
 
-    assert HttpPrometheus(first.url).firing() == [{"alertname": "A"}]
+    alerts = HttpPrometheus(first.url).alerts()
+
+    assert [(alert.labels, alert.firing) for alert in alerts] == [
+        ({"alertname": "A"}, True),
+        ({"alertname": "B"}, False),
+    ]
 
 
 def test_history_becomes_lives(first: HttpSink) -> None:
@@ -190,7 +197,7 @@ def test_a_job_is_up_when_every_target_answers(first: HttpSink, value: str | Non
 def test_whatever_is_no_answer_of_prometheus_is_unavailable(first: HttpSink, answer: Any) -> None:
     first.answer = answer
     with pytest.raises(SourceUnavailable):
-        HttpPrometheus(first.url).firing()
+        HttpPrometheus(first.url).alerts()
     with pytest.raises(SourceUnavailable):
         HttpPrometheus(NOBODY).fired(SATURDAY, SATURDAY + timedelta(minutes=1))
 
@@ -200,5 +207,5 @@ def test_no_proxy_of_the_environment_stands_between(first: HttpSink, monkeypatch
     monkeypatch.setenv("no_proxy", "")
     says(first, result())
 
-    assert HttpPrometheus(first.url).firing() == []
+    assert HttpPrometheus(first.url).alerts() == []
     assert len(first.received) == 1
