@@ -28,6 +28,9 @@ from webhook_receiver.oncall.roster import Roster
 from webhook_receiver.sources.alertmanager import HttpAlertmanagers
 from webhook_receiver.sources.contract import Sources
 from webhook_receiver.sources.prometheus import HttpPrometheus
+from webhook_receiver.suppression.api import create_maintenance_blueprint, create_silences_blueprint
+from webhook_receiver.suppression.service import Suppression
+from webhook_receiver.suppression.silences import Silences
 from webhook_receiver.ticker import Duty, Ticker
 from wedsync_core.clock import Clock, SystemClock
 from wedsync_core.settings import Settings
@@ -85,11 +88,13 @@ def build_receiver(
     database = Database(settings.incidents_database_url)
     migrate(database, NAME)
     weddings = None if calendar else open_calendar(settings.calendar, settings.data_dir / NAME, time)
+    asked = sources or sources_of(settings)
+    suppression = Suppression(database=database, settings=settings.suppression, clock=time)
     incidents = Incidents(
         calendar=calendar or weddings.facts,  # type: ignore[union-attr] # one of the two is there
         limits=settings.severity_limits,
         choose_policy=lambda decision: choose_policy(decision, settings.escalation).as_json(),
-        suppression=lambda _transaction, _report, _decision, _now: None,
+        suppression=suppression.of_new,
         cancel_pages=outbox.cancel,
         service_of_workflow=settings.service_of_workflow,
         metrics=IncidentMetrics(registry),
@@ -117,6 +122,9 @@ def build_receiver(
         (
             Duty("pending_messages", intake.process_pending),
             Duty("acknowledgements", escalation.expire_acknowledgements),
+            # Before the escalation: what another window covers must not be woken by the end of the first.
+            Duty("suppression_ends", suppression.wake_due),
+            Duty("suppression", suppression.look_again, every=timedelta(seconds=2)),
             Duty("escalation", escalation.take_due_steps),
             Duty("delivery", delivery.send_due),
             Duty("old_messages", intake.forget_old_messages, every=timedelta(minutes=10)),
@@ -140,11 +148,15 @@ def build_receiver(
                 database=database, incidents=incidents, people=settings.people, clock=time, wake=ticker.wake
             ),
             create_escalation_blueprint(database=database, escalation=escalation, wake=ticker.wake),
+            create_maintenance_blueprint(database=database, suppression=suppression, clock=time, wake=ticker.wake),
+            create_silences_blueprint(
+                silences=Silences(database=database, alertmanagers=asked.alertmanagers, clock=time)
+            ),
         ),
         ready=ready,
     )
     trace_service(app, NAME, settings.otlp_endpoint)
-    return Receiver(app, database, ticker, delivery, weddings, sources or sources_of(settings))
+    return Receiver(app, database, ticker, delivery, weddings, asked)
 
 
 def sources_of(settings: Settings) -> Sources:

@@ -95,8 +95,8 @@ class SuppressionRule(Section):
     """Incidents that are recorded and wake nobody. ``match`` compares labels for equality; all must be equal."""
 
     name: Name
-    match: Annotated[dict[str, str], Field(min_length=1)]
-    reason: str
+    match: Annotated[dict[str, Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+    reason: Annotated[str, Field(min_length=1)]
     up_to: SeverityName = "medium"
     """Anything more severe wakes people all the same."""
 
