@@ -1,5 +1,7 @@
 """The routes of incidents, with the specification's keys."""
 
+import re
+
 import pytest
 
 from tests.cast import SATURDAY
@@ -196,6 +198,13 @@ def test_the_calls_of_an_outsider_open_nothing(saturday_desk: Desk) -> None:
         ("POST", "/incidents/1/acknowledge"): {"responder", "admin"},
         ("POST", "/incidents/1/escalate"): {"responder", "admin"},
         ("POST", "/incidents/1/resolve"): {"responder", "admin"},
+        ("GET", "/incidents/1/silences"): {"viewer", "responder", "admin"},
+        ("POST", "/incidents/1/silences"): {"responder", "admin"},
+        ("GET", "/silences"): {"viewer", "responder", "admin"},
+        ("DELETE", "/silences/1"): {"responder", "admin"},
+        ("GET", "/maintenance"): {"viewer", "responder", "admin"},
+        ("POST", "/maintenance"): {"responder", "admin"},
+        ("DELETE", "/maintenance/1"): {"responder", "admin"},
         ("GET", "/openapi.json"): {"viewer", "ingest", "responder", "admin"},
         ("GET", "/docs"): {"viewer", "ingest", "responder", "admin"},
     }
@@ -204,6 +213,11 @@ def test_the_calls_of_an_outsider_open_nothing(saturday_desk: Desk) -> None:
         for role in ("ingest", "viewer", "responder", "admin", "alertmanager"):
             refused = desk.call(method, path, role).status_code == 403
             assert refused == (role not in roles), (method, path, role)
-    routes = {rule.rule for rule in desk.receiver.app.url_map.iter_rules() if rule.rule.startswith("/api/")}
-    tested = {"/api/monitoring" + path.replace("/1", "/<int:incident_id>") for _, path in allowed}
+    routes = {
+        (method, re.sub(r"<[^>]+>", "1", rule.rule))
+        for rule in desk.receiver.app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.rule.startswith("/api/")
+    }
+    tested = {(method, f"/api/monitoring{path}") for method, path in allowed}
     assert routes == tested, "a new route belongs into this matrix"
