@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from webhook_receiver.incidents.incident import Status
 from webhook_receiver.schema import EPISODES, INCIDENTS, MAINTENANCE
+from webhook_receiver.suppression.rules import RULE, WINDOW
 
 
 def insert_window(connection: Connection, values: Mapping[str, Any]) -> Row[Any]:
@@ -94,4 +95,5 @@ def firing_incidents(connection: Connection, fingerprints: Iterable[str]) -> dic
     return found
 
 
-_ASLEEP = INCIDENTS.c.suppressed_by.is_not(None) & (INCIDENTS.c.status == Status.OPEN.value)
+# What Alertmanager holds back is woken by those who ask Alertmanager.
+_ASLEEP = (INCIDENTS.c.status == Status.OPEN.value) & INCIDENTS.c.suppressed_by["kind"].as_string().in_([WINDOW, RULE])

@@ -9,6 +9,8 @@ import pytest
 
 from tests.cast import SATURDAY, TUESDAY
 from tests.receiver import Desk, alert, open_desk
+from webhook_receiver.incidents import store
+from webhook_receiver.incidents.incident import Suppressed
 from wedsync_core.clock import format_timestamp
 
 SLOW: dict[str, Any] = {
@@ -152,6 +154,21 @@ def test_an_incident_reported_by_hand_sleeps_too(tuesday_desk: Desk) -> None:
     assert desk.console.people() == ["noor"]
 
 
+def test_what_alertmanager_holds_back_is_not_woken_from_here(tuesday_desk: Desk) -> None:
+    desk = tuesday_desk
+    desk.alerts(alert("WorkflowSlow", starts_at=TUESDAY, **SLOW))
+    desk.upstream.alertmanager.suppress(alert("WorkflowSlow", starts_at=TUESDAY, **SLOW), silenced_by=("s-1",))
+    silenced = Suppressed("alertmanager", "silenced", "silence s-1", None)
+    incident_id = int(only_incident(desk)["id"])
+    with desk.receiver.database.write() as transaction:
+        row = store.find_incident(transaction, incident_id)
+        assert row is not None
+        values = {"suppressed_by": silenced.as_json(), "next_escalation_at": None}
+        store.update_incident(transaction, incident_id, values, desk.clock.now())
+    desk.pass_minutes(2)
+    assert desk.console.people() == []
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
@@ -234,8 +251,6 @@ def test_a_rule_that_is_gone_after_a_restart_holds_nothing(tmp_path: Path, datab
 
 
 def raise_severity(desk: Desk, incident_id: str) -> None:
-    from webhook_receiver.incidents import store
-
     with desk.receiver.database.write() as transaction:
         row = store.find_incident(transaction, int(incident_id))
         assert row is not None
