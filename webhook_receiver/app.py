@@ -17,9 +17,10 @@ from webhook_receiver.escalation.api import create_escalation_blueprint
 from webhook_receiver.escalation.metrics import EscalationMetrics
 from webhook_receiver.escalation.policy import choose_policy
 from webhook_receiver.escalation.service import Escalation
+from webhook_receiver.escalation.telling import Telling
 from webhook_receiver.incidents.api import create_incidents_blueprint
 from webhook_receiver.incidents.metrics import IncidentMetrics
-from webhook_receiver.incidents.service import CalendarFacts, Incidents
+from webhook_receiver.incidents.service import CalendarFacts, Incidents, Parts
 from webhook_receiver.notify import outbox
 from webhook_receiver.notify.channels import Channel, build_channels
 from webhook_receiver.notify.metrics import DeliveryMetrics
@@ -90,20 +91,24 @@ def build_receiver(
     weddings = None if calendar else open_calendar(settings.calendar, settings.data_dir / NAME, time)
     asked = sources or sources_of(settings)
     suppression = Suppression(database=database, settings=settings.suppression, clock=time)
+    roster = Roster(settings.people, settings.roles, settings.escalation.emergency_role, lambda _schedule, _now: [])
+    telling = Telling(roster, settings.receiver.url)
     incidents = Incidents(
-        calendar=calendar or weddings.facts,  # type: ignore[union-attr] # one of the two is there
-        limits=settings.severity_limits,
-        choose_policy=lambda decision: choose_policy(decision, settings.escalation).as_json(),
-        suppression=suppression.of_new,
-        cancel_pages=outbox.cancel,
-        service_of_workflow=settings.service_of_workflow,
-        metrics=IncidentMetrics(registry),
+        Parts(
+            calendar=calendar or weddings.facts,  # type: ignore[union-attr] # one of the two is there
+            limits=settings.severity_limits,
+            choose_policy=lambda decision: choose_policy(decision, settings.escalation).as_json(),
+            suppression=suppression.of_new,
+            cancel_pages=outbox.cancel,
+            tell_again=telling.tell_again,
+            service_of_workflow=settings.service_of_workflow,
+            metrics=IncidentMetrics(registry),
+        )
     )
     escalation = Escalation(
         database=database,
         incidents=incidents,
-        roster=Roster(settings.people, settings.roles, settings.escalation.emergency_role, lambda _schedule, _now: []),
-        base_url=settings.receiver.url,
+        telling=telling,
         clock=time,
         metrics=EscalationMetrics(registry, settings.escalation.policies),
     )
@@ -121,6 +126,7 @@ def build_receiver(
     ticker = Ticker(
         (
             Duty("pending_messages", intake.process_pending),
+            Duty("judgement", escalation.judge_due),
             Duty("acknowledgements", escalation.expire_acknowledgements),
             # Before the escalation: what another window covers must not be woken by the end of the first.
             Duty("suppression_ends", suppression.wake_due),

@@ -95,6 +95,7 @@ INCIDENTS = Table(
     Column("missed", Boolean, nullable=False, server_default=false()),  # lived and died while we were away
     Column("merged_into", BigInteger),
     Column("correlation", JSON(none_as_null=True)),  # why its alerts are one incident
+    Column("alerts", Integer, nullable=False, server_default="0"),  # how many it took in; bounded
     Column("suppressed_by", JSON(none_as_null=True)),  # what keeps people asleep: a window, a rule, Alertmanager
     Column("next_judgement_at", UtcDateTime),  # when the calendar of an affected region changes
     Column("resolution_held_at", UtcDateTime),  # a clearing that is not believed yet
@@ -110,6 +111,18 @@ INCIDENTS = Table(
     Index("ix_incidents_next_escalation_at", "next_escalation_at"),
     Index("ix_incidents_acknowledgement_expires_at", "acknowledgement_expires_at"),
 )
+
+INCIDENT_SERVICES = Table(
+    "incident_services",
+    METADATA,
+    Column("incident_id", ForeignKey("incidents.id"), primary_key=True),
+    Column("service", String(200), primary_key=True),
+    Column("third_party", Boolean, nullable=False),
+    Column("facts", JSON, nullable=False),  # workflows, regions (null: anywhere), types, sources
+    Column("last_alert_at", UtcDateTime),  # of the whole incident; null once nothing may join it by itself
+    Index("ix_incident_services_service_last_alert_at", "service", "last_alert_at"),
+)
+"""What each incident is about, by service: where an alert looks for the incident it belongs to."""
 
 EPISODES = Table(
     "alert_episodes",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from wedsync_core.settings import EscalationSettings, EscalationStep, PolicySettings
 from wedsync_core.severity import Decision
+
+LAST_CALL_AFTER = timedelta(minutes=15)
+"""A policy that does not repeat tells the emergency role this long after its last step, once."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +48,26 @@ class Policy:
 
 @dataclass(frozen=True)
 class Due:
-    """The step to take, whether it repeats the last, and when the one after it is due (None: none is left)."""
+    """The step to take, the level it leads to, and when the one after it is due (None: none is left).
 
-    step: Step
+    ``level`` goes on counting past the last step: whoever asks for the next step names the level they saw, and no two
+    steps may share one. ``roles`` are the step's, or the emergency role.
+    """
+
+    roles: tuple[str, ...]
     level: int
-    cycle: int
     next_at: datetime | None
     reason: str
+    repeated: bool
+    """The last step, taken once more."""
+
+
+@dataclass(frozen=True)
+class Passed:
+    """A step that would have told nobody, and was not waited for."""
+
+    level: int
+    roles: tuple[str, ...]
 
 
 def policy_from_settings(name: str, settings: PolicySettings) -> Policy:
@@ -89,7 +105,7 @@ def choose_policy(decision: Decision, settings: EscalationSettings) -> Policy:
     raise LookupError("no route fits, though the last must fit everything")
 
 
-def next_step(policy: Policy, level: int, cycle: int, now: datetime) -> Due:
+def next_step(policy: Policy, level: int, now: datetime, emergency_role: str) -> Due:
     """Return the step that follows ``level`` (0: none taken yet), taken at ``now``.
 
     The next delay counts from ``now``, the moment the step is truly taken: after an outage one overdue step fires at
@@ -97,17 +113,36 @@ def next_step(policy: Policy, level: int, cycle: int, now: datetime) -> Due:
     """
     if level < len(policy.steps):
         step = policy.steps[level]
-        return Due(step, step.level, cycle, _after(policy, step, now), "next_step")
-    last = policy.steps[-1]
-    repeat_at = now + policy.repeat_every if policy.repeat_every else None
-    return Due(last, last.level, cycle + 1, repeat_at, "policy_exhausted")
+        return Due(step.roles, step.level, _after(policy, step, now), "next_step", repeated=False)
+    if policy.repeat_every is None:
+        return Due((emergency_role,), level + 1, None, "policy_exhausted", repeated=False)
+    return Due(policy.steps[-1].roles, level + 1, now + policy.repeat_every, "policy_exhausted", repeated=True)
 
 
-def _after(policy: Policy, step: Step, now: datetime) -> datetime | None:
+def telling_step(
+    policy: Policy, level: int, now: datetime, emergency_role: str, tells: Callable[[tuple[str, ...]], bool]
+) -> tuple[Due, tuple[Passed, ...]]:
+    """Return the next step that tells somebody, and those passed over because they would tell nobody.
+
+    Nobody waits out the delay of a step that was told to no one. When every step that is left is empty, the emergency
+    role is told: never nobody.
+    """
+    passed: list[Passed] = []
+    while True:
+        due = next_step(policy, level, now, emergency_role)
+        if tells(due.roles):
+            return due, tuple(passed)
+        passed.append(Passed(due.level, due.roles))
+        if due.level >= len(policy.steps):
+            return replace(due, roles=(emergency_role,), reason="nobody_left"), tuple(passed)
+        level = due.level
+
+
+def _after(policy: Policy, step: Step, now: datetime) -> datetime:
     if step.level < len(policy.steps):
         return now + (policy.steps[step.level].after - step.after)
     # Past the last step there is always one more due moment: to repeat, or to tell the emergency role once.
-    return now + (policy.repeat_every or timedelta(minutes=15))
+    return now + (policy.repeat_every or LAST_CALL_AFTER)
 
 
 def _numbered(steps: Sequence[EscalationStep]) -> tuple[Step, ...]:

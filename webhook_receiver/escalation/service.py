@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from webhook_receiver.escalation.metrics import EscalationMetrics
-from webhook_receiver.escalation.policy import Due, next_step, policy_from_snapshot
+from webhook_receiver.escalation.policy import Due, Passed, policy_from_snapshot, telling_step
+from webhook_receiver.escalation.telling import News, Telling
 from webhook_receiver.incidents import store
 from webhook_receiver.incidents.incident import EventKind, Status
 from webhook_receiver.incidents.service import Incidents
-from webhook_receiver.notify import outbox
-from webhook_receiver.notify.message import Told, compose
-from webhook_receiver.notify.rules import Planned, plan
-from webhook_receiver.oncall.roster import Found, Roster
 from wedsync_core.clock import Clock
 from wedsync_core.problems import Conflict
 from wedsync_core.storage import Database, Transaction
@@ -41,15 +38,13 @@ class Escalation:
         *,
         database: Database,
         incidents: Incidents,
-        roster: Roster,
-        base_url: str,
+        telling: Telling,
         clock: Clock,
         metrics: EscalationMetrics,
     ) -> None:
         self._database = database
         self._incidents = incidents
-        self._roster = roster
-        self._base_url = base_url
+        self._telling = telling
         self._clock = clock
         self._metrics = metrics
 
@@ -62,6 +57,10 @@ class Escalation:
                 row = self._incidents.held(transaction, incident_id)
                 self._take(transaction, row, actor="policy", now=now)
         return len(due)
+
+    def judge_due(self) -> int:
+        """Judge incidents again for which the calendar may have changed; returns how many."""
+        return self._incidents.judge_due(self._database, self._clock.now())
 
     def expire_acknowledgements(self) -> int:
         """Open incidents again whose acknowledgement ran out; returns how many."""
@@ -78,7 +77,7 @@ class Escalation:
         ``seen_level`` is the level the person saw: when it has been passed already, nothing happens twice.
         Raises NotFound, and Conflict when the incident is over or ``seen_level`` lies ahead.
         """
-        row = self._incidents.held(transaction, incident_id)
+        row = self._incidents.movable(transaction, incident_id)
         if row.status == Status.RESOLVED.value:
             raise Conflict(f"incident {incident_id} is resolved; there is nothing to escalate")
         if seen_level is not None and seen_level < row.current_escalation_level:
@@ -89,65 +88,53 @@ class Escalation:
 
     def _take(self, transaction: Transaction, row: Any, *, actor: str, now: datetime) -> Taken:
         policy = policy_from_snapshot(row.policy)
-        due = next_step(policy, row.current_escalation_level, row.escalation_cycle, now)
-        exhausted = due.reason == "policy_exhausted"
-        roles: Iterable[str] = due.step.roles
-        if exhausted and policy.repeat_every is None:
-            roles = (self._roster.emergency_role,)
-        found = self._roster.find(roles, now)
-        planned = [
-            one for person in found.people for one in plan(person, self._roster.people[person], row.severity, now)
-        ]
-        queued = sum(self._queue(transaction, row, due, one, now) for one in planned)
+        holders = set(store.acknowledged_people(transaction, row)) if policy.acknowledgements_needed > 1 else set()
+
+        def people_of(roles: Iterable[str]) -> list[str]:
+            # Whoever has acknowledged already waits for the others, and is not told to do it again.
+            return [person for person in self._telling.whom(roles, now).people if person not in holders]
+
+        level, emergency_role = row.current_escalation_level, self._telling.emergency_role
+        due, passed = telling_step(policy, level, now, emergency_role, lambda roles: bool(people_of(roles)))
+        people = people_of(due.roles) or list(self._telling.whom(due.roles, now).people)
         values = {
             "status": Status.OPEN.value,
             "current_escalation_level": due.level,
-            "escalation_cycle": due.cycle,
             "next_escalation_at": due.next_at,
             "acknowledgement_expires_at": None,
             "escalated_at": now,
             "escalated_by": actor,
         }
         store.update_incident(transaction, row.id, values, now)
-        self._log(transaction, row.id, due, found, actor=actor, now=now)
+        told = self._incidents.held(transaction, row.id)
+        # A first step taken once more, because an acknowledgement ran out.
+        repeated = due.repeated or (row.escalation_cycle > 0 and row.acknowledged_at is not None)
+        news = News(f"cycle-{row.escalation_cycle}-level-{due.level}", repeated=repeated)
+        queued = self._telling.tell(transaction, told, people, news, now)
+        self._log(transaction, row.id, due, passed, people, actor=actor, now=now)
         self._metrics.steps.labels(policy.name).inc()
         return Taken(due.level, queued, repeated=False)
 
-    def _queue(self, transaction: Transaction, row: Any, due: Due, planned: Planned, now: datetime) -> int:
-        told = Told(
-            incident_id=row.id,
-            title=row.title,
-            description=row.description,
-            severity=row.severity,
-            wedding_impact=row.wedding_impact,
-            service=row.service,
-            regions=tuple(row.regions),
-            reasons=tuple(row.decision["reasons"]),
-            runbook_url=row.context.get("runbook_url", ""),
-            level=due.level,
-            repeated=due.cycle > 0,
-        )
-        key = f"incident-{row.id}-cycle-{due.cycle}-level-{due.level}-{planned.person}-{planned.channel}"
-        return outbox.queue(
-            transaction,
-            key=key,
-            incident_id=row.id,
-            planned=planned,
-            page=compose(told, self._base_url),
-            severity_rank=row.severity_rank,
-            now=now,
-        )
-
     def _log(
-        self, transaction: Transaction, incident_id: int, due: Due, found: Found, *, actor: str, now: datetime
+        self,
+        transaction: Transaction,
+        incident_id: int,
+        due: Due,
+        passed: Iterable[Passed],
+        people: Sequence[str],
+        *,
+        actor: str,
+        now: datetime,
     ) -> None:
-        if found.empty_roles:
-            nobody = {"roles": list(found.empty_roles), "fallback": found.fallback}
-            kind = EventKind.NOBODY_REACHABLE
+        empty = [(one.level, list(one.roles)) for one in passed]
+        fallback = "the emergency role" if due.reason == "nobody_left" else "the next step, at once"
+        here = list(self._telling.whom(due.roles, now).empty_roles)
+        kind = EventKind.NOBODY_REACHABLE
+        for level, roles in empty:
+            nobody = {"level": level, "roles": roles, "fallback": fallback}
             store.add_event(transaction, incident_id, kind, actor=actor, now=now, detail=nobody)
-        detail = {
-            "level": due.level,
-            "reason": due.reason,
-            "people": list(found.people),
-        }
+        if here:
+            nobody = {"level": due.level, "roles": here, "fallback": None}
+            store.add_event(transaction, incident_id, kind, actor=actor, now=now, detail=nobody)
+        detail = {"level": due.level, "reason": due.reason, "people": list(people)}
         store.add_event(transaction, incident_id, EventKind.ESCALATED, actor=actor, now=now, detail=detail)

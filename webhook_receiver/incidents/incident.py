@@ -53,6 +53,11 @@ class EventKind(StrEnum):
     RESOLUTION_HELD = "resolution_held"
     REOPENED = "reopened"
     TOLD_AGAIN = "told_again"
+    SEVERITY_RAISED = "severity_raised"
+    POLICY_CHANGED = "policy_changed"
+    ASSIGNED = "assigned"
+    MERGED = "merged"
+    SPLIT = "split"
     SILENCED = "silenced"
     SILENCE_ENDED = "silence_ended"
 

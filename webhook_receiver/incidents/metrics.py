@@ -12,5 +12,12 @@ class IncidentMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.opened = Counter("wedsync_incidents_opened_total", "Incidents opened.", ["severity"], registry=registry)
+        self.raised = Counter(
+            "wedsync_incidents_raised_total",
+            "Incidents that became graver while open, by what they became.",
+            ["severity"],
+            registry=registry,
+        )
         for severity in Severity:
             self.opened.labels(severity.value)
+            self.raised.labels(severity.value)

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from webhook_receiver.incidents.incident import ACTIVE, EventKind, Status
-from webhook_receiver.schema import ANSWERS, EPISODES, EVENTS, INCIDENTS, NOTIFICATIONS
+from webhook_receiver.schema import ACKNOWLEDGEMENTS, ANSWERS, EPISODES, EVENTS, INCIDENTS, NOTIFICATIONS
 
 IncidentRow = Row[Any]
 
@@ -99,6 +99,62 @@ def expired_acknowledgements(connection: Connection, now: datetime, limit: int) 
         .with_for_update(skip_locked=True)
     )
     return [incident_id for (incident_id,) in connection.execute(query)]
+
+
+def due_judgements(connection: Connection, now: datetime, limit: int) -> list[int]:
+    """Return incidents that are to be judged again, taken by nobody else."""
+    query = (
+        select(INCIDENTS.c.id)
+        .where(INCIDENTS.c.next_judgement_at <= now, INCIDENTS.c.status.in_([status.value for status in ACTIVE]))
+        .order_by(INCIDENTS.c.next_judgement_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [incident_id for (incident_id,) in connection.execute(query)]
+
+
+def plan_judgement(connection: Connection, incident_id: int, at: datetime) -> None:
+    """Set when an incident is judged next. No change that a person would look for: ``updated_at`` stays."""
+    connection.execute(update(INCIDENTS).where(INCIDENTS.c.id == incident_id).values(next_judgement_at=at))
+
+
+def firing_labels(connection: Connection, incident_id: int) -> list[Mapping[str, str]]:
+    """Return the labels of an incident's alerts that fire, the first one first."""
+    query = (
+        select(EPISODES.c.labels)
+        .where(EPISODES.c.incident_id == incident_id, EPISODES.c.state == "firing")
+        .order_by(EPISODES.c.id)
+    )
+    return [labels for (labels,) in connection.execute(query)]
+
+
+def add_acknowledgement(connection: Connection, row: IncidentRow, person: str, note: str, now: datetime) -> None:
+    """Record that a person has an incident, once for each cycle of its escalation."""
+    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = build(ACKNOWLEDGEMENTS).values(
+        incident_id=row.id, cycle=row.escalation_cycle, person=person, acknowledged_at=now, note=note
+    )
+    connection.execute(statement.on_conflict_do_nothing(index_elements=["incident_id", "cycle", "person"]))
+
+
+def acknowledged_people(connection: Connection, row: IncidentRow) -> list[str]:
+    """Return who has acknowledged the present cycle of an incident, the first one first."""
+    query = (
+        select(ACKNOWLEDGEMENTS.c.person)
+        .where(ACKNOWLEDGEMENTS.c.incident_id == row.id, ACKNOWLEDGEMENTS.c.cycle == row.escalation_cycle)
+        .order_by(ACKNOWLEDGEMENTS.c.acknowledged_at, ACKNOWLEDGEMENTS.c.person)
+    )
+    return [person for (person,) in connection.execute(query)]
+
+
+def acknowledgements_of(connection: Connection, incident_id: int) -> Sequence[Row[Any]]:
+    """Return every acknowledgement of an incident, oldest first."""
+    query = (
+        select(ACKNOWLEDGEMENTS)
+        .where(ACKNOWLEDGEMENTS.c.incident_id == incident_id)
+        .order_by(ACKNOWLEDGEMENTS.c.cycle, ACKNOWLEDGEMENTS.c.acknowledged_at, ACKNOWLEDGEMENTS.c.person)
+    )
+    return connection.execute(query).all()
 
 
 def most_overdue(connection: Connection) -> datetime | None:

@@ -9,6 +9,7 @@ from typing import Any
 from wedsync_core.redaction import redact_text
 
 LONGEST_SUBJECT = 200
+_MARKS = {"raised": "RAISED ", "update": "UPDATE "}
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,12 @@ class Told:
     runbook_url: str
     level: int
     repeated: bool
+    purpose: str = "page"
 
 
 def compose(told: Told, base_url: str) -> Page:
     """Return the page: what, where, why this severity, what to open. Redacted once more at this last door."""
-    mark = "AGAIN " if told.repeated else ""
+    mark = _MARKS.get(told.purpose, "AGAIN " if told.repeated else "")
     where = f" ({', '.join(told.regions)})" if told.regions else ""
     subject = redact_text(f"{mark}[{told.severity.upper()}] {told.title}{where}")[:LONGEST_SUBJECT]
     url = f"{base_url}/api/monitoring/incidents/{told.incident_id}"

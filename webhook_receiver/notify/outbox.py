@@ -47,6 +47,7 @@ def queue(
     page: Page,
     severity_rank: int,
     now: datetime,
+    purpose: str = "page",
 ) -> bool:
     """Write a page to be sent; returns False when this very page was queued before."""
     build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
@@ -65,6 +66,7 @@ def queue(
             fence=0,
             created_at=now,
             due_at=planned.due_at,
+            purpose=purpose,
         )
         .on_conflict_do_nothing(index_elements=["idempotency_key"])
         .returning(NOTIFICATIONS.c.id)
@@ -109,7 +111,11 @@ def still_wanted(connection: Connection, claimed: Claimed) -> bool:
             NOTIFICATIONS.c.id == claimed.notification_id,
             NOTIFICATIONS.c.fence == claimed.fence,
             NOTIFICATIONS.c.state == "sending",
-            INCIDENTS.c.status == "open",
+            # News goes to those who have acknowledged; everything else stops when somebody has.
+            or_(
+                INCIDENTS.c.status == "open",
+                and_(NOTIFICATIONS.c.purpose == "update", INCIDENTS.c.status != "resolved"),
+            ),
         )
     )
     return bool(connection.execute(query).scalar_one())
@@ -147,6 +153,17 @@ def cancel(connection: Connection, incident_id: int, now: datetime) -> int:
         .values(state="cancelled", finished_at=now, lease_until=None)
     )
     return connection.execute(statement).rowcount
+
+
+def people_told(connection: Connection, incident_id: int) -> list[str]:
+    """Return who has been told, or was to be told, of an incident."""
+    query = (
+        select(NOTIFICATIONS.c.person)
+        .where(NOTIFICATIONS.c.incident_id == incident_id)
+        .group_by(NOTIFICATIONS.c.person)
+        .order_by(func.min(NOTIFICATIONS.c.id))
+    )
+    return [person for (person,) in connection.execute(query)]
 
 
 def backlog(connection: Connection) -> tuple[int, datetime | None]:

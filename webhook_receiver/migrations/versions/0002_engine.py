@@ -70,6 +70,19 @@ def upgrade() -> None:
     )
     op.create_index("ix_oncall_overrides_schedule_ends_at", "oncall_overrides", ["schedule", "ends_at"], unique=False)
     op.create_table(
+        "incident_services",
+        sa.Column("incident_id", KEY, nullable=False),
+        sa.Column("service", sa.String(length=200), nullable=False),
+        sa.Column("third_party", sa.Boolean(), nullable=False),
+        sa.Column("facts", sa.JSON(), nullable=False),
+        sa.Column("last_alert_at", UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_incident_services_incident_id")),
+        sa.PrimaryKeyConstraint("incident_id", "service", name=op.f("pk_incident_services")),
+    )
+    op.create_index(
+        "ix_incident_services_service_last_alert_at", "incident_services", ["service", "last_alert_at"], unique=False
+    )
+    op.create_table(
         "acknowledgements",
         sa.Column("incident_id", KEY, nullable=False),
         sa.Column("cycle", sa.Integer(), nullable=False),
@@ -124,6 +137,7 @@ def upgrade() -> None:
     op.add_column("incidents", sa.Column("missed", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("incidents", sa.Column("merged_into", sa.BigInteger(), nullable=True))
     op.add_column("incidents", sa.Column("correlation", sa.JSON(), nullable=True))
+    op.add_column("incidents", sa.Column("alerts", sa.Integer(), server_default="0", nullable=False))
     op.add_column("incidents", sa.Column("suppressed_by", sa.JSON(), nullable=True))
     op.add_column("incidents", sa.Column("next_judgement_at", UtcDateTime(), nullable=True))
     op.add_column("incidents", sa.Column("resolution_held_at", UtcDateTime(), nullable=True))

@@ -1,0 +1,105 @@
+"""Open an incident: judged, explained, its first step due."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from webhook_receiver.incidents import store
+from webhook_receiver.incidents.classification import affected_services
+from webhook_receiver.incidents.incident import EventKind, Status
+from webhook_receiver.incidents.judgement import inputs_of_signal
+from webhook_receiver.incidents.judging import Judging
+from webhook_receiver.incidents.report import Opened, Report
+from wedsync_core.clock import format_timestamp
+from wedsync_core.problems import Unavailable
+from wedsync_core.redaction import redact, redact_text
+from wedsync_core.season import RegionFacts
+from wedsync_core.storage import Transaction
+
+
+class Opening(Judging):
+    """Writes new incidents."""
+
+    def open(
+        self, transaction: Transaction, report: Report, now: datetime, *, correlation: Mapping[str, Any] | None = None
+    ) -> Opened:
+        """Judge and write a new incident; its first escalation step is due at once, or when its suppression ends.
+
+        A finding (``dedup_key``) whose incident is not resolved yet is told to that one once more instead.
+        ``correlation`` is why an alert opens one; without it the report stands by itself and no alert's end ends it.
+        """
+        moment = report.judged_at or now
+        judged = self.judge([report.signal], moment)
+        decision, policy = judged.decision, judged.policy
+        suppressed = self._parts.suppression(transaction, report, decision, now)
+        values = {
+            "title": redact_text(report.title),
+            "description": redact_text(report.description),
+            "status": Status.OPEN.value,
+            "severity": decision.severity.value,
+            "severity_rank": decision.severity.rank,
+            "wedding_impact": decision.wedding_impact.value,
+            "wedding_impact_rank": decision.wedding_impact.rank,
+            "service": redact_text(report.signal.service),
+            "type": redact_text(report.signal.type),
+            "affects": sorted(report.signal.workflows),
+            "regions": sorted(report.signal.regions),
+            "auto_created": report.auto_created,
+            "decision": redact(decision.as_json()),
+            "context": self._context(transaction, report, judged.calendar, now),
+            "escalation_policy": policy["name"],
+            "policy": dict(policy),
+            "current_escalation_level": 0,
+            "escalation_cycle": 0,
+            "next_escalation_at": suppressed.until if suppressed else now,
+            "suppressed_by": suppressed.as_json() if suppressed else None,
+            "dedup_key": report.dedup_key,
+            "missed": report.missed,
+            # What was judged by an earlier moment is over: no later day makes it graver.
+            "next_judgement_at": None if report.judged_at else judged.next_at,
+            "correlation": correlation or {"reported": [redact(inputs_of_signal(report.signal))], "reasons": []},
+            "created_at": now,
+            "updated_at": now,
+        }
+        incident_id = store.insert_incident(transaction, values)
+        if incident_id is None:
+            return Opened(self._tell_again(transaction, report, now), decision, policy["name"])
+        reasons = [redact_text(reason) for reason in decision.reasons]
+        detail = {"rule": decision.rule, "reasons": reasons, "policy": policy["name"]}
+        self._log(transaction, incident_id, EventKind.OPENED, detail, actor=report.actor, now=now)
+        if suppressed:
+            self._log(transaction, incident_id, EventKind.SUPPRESSED, suppressed.as_json(), actor="receiver", now=now)
+        self._parts.metrics.opened.labels(decision.severity.value).inc()
+        return Opened(incident_id, decision, policy["name"])
+
+    def _tell_again(self, transaction: Transaction, report: Report, now: datetime) -> int:
+        """Log a finding with the incident that tells of it already; returns its number."""
+        incident_id = store.find_by_dedup_key(transaction, report.dedup_key or "")
+        if incident_id is None:
+            # Resolved between our two looks, by another replica: the caller's transaction is undone and tried again.
+            raise Unavailable("the incident of this finding has just been resolved")
+        detail = {"title": redact_text(report.title), "description": redact_text(report.description)}
+        self._log(transaction, incident_id, EventKind.TOLD_AGAIN, detail, actor=report.actor, now=now)
+        return incident_id
+
+    def _context(
+        self, transaction: Transaction, report: Report, calendar: Mapping[str, RegionFacts], now: datetime
+    ) -> dict[str, Any]:
+        touched = [calendar[name] for name in report.signal.regions if name in calendar] or list(calendar.values())
+        return {
+            "system_state": {
+                "observed_at": format_timestamp(now),
+                "open_incidents": store.open_counts(transaction),
+                "calendar": {facts.region: facts.risk.value for facts in calendar.values()},
+            },
+            "affected_services": affected_services(report.signal, self._parts.service_of_workflow),
+            "user_impact_estimate": {
+                "affected_users": report.signal.affected_users,
+                "workflows": sorted(report.signal.workflows),
+                "weddings_in_progress": sum(facts.weddings_in_progress for facts in touched),
+            },
+            "runbook_url": report.runbook_url,
+            **({"reported": redact(dict(report.extra))} if report.extra else {}),
+        }
