@@ -1,0 +1,162 @@
+"""The real receiver as a process that can be killed, paused, and killed by itself at a named step."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+
+from demo.stack.loopback import free_port
+from demo.stack.processes import Process
+from tests.receiver import ROOT, TOKENS
+from tests.waiting import wait_until
+
+STARTS_WITHIN = 40.0
+FIRST, SECOND = "noor", "tomasz"
+"""Who is told at once, and who ``SECOND_STEP`` seconds later."""
+SECOND_STEP = 1
+
+
+def configuration(folder: Path, provider_url: str) -> dict[str, Any]:
+    """Return the shipped settings for a receiver that is killed: one channel, two people, a short policy."""
+    secrets = folder / "secrets"
+    secrets.mkdir(parents=True, exist_ok=True)
+    for role, token in TOKENS.items():
+        (secrets / role).write_text(token, encoding="utf-8")
+    (secrets / "webhook_signing_key").write_text("a-signing-key-for-tests", encoding="utf-8")
+    text = (ROOT / "wedsync.yml").read_text(encoding="utf-8").replace("/run/secrets", str(secrets))
+    document: dict[str, Any] = yaml.safe_load(text)
+    nobody_there = f"http://127.0.0.1:{free_port()}"
+    document["prometheus"] = {"url": nobody_there}
+    document["alertmanager"] = {"urls": [nobody_there]}
+    document["channels"] = {
+        "pager": {
+            "kind": "webhook",
+            "url": provider_url,
+            "signing_key_file": str(secrets / "webhook_signing_key"),
+            # The judge counts every page under its own key: none is to wait for others.
+            "limit": None,
+        }
+    }
+    document["people"] = {
+        name: {"name": name.title(), "contact": [{"channel": "pager", "address": name}]} for name in (FIRST, SECOND)
+    }
+    document["roles"] = {"on_call_engineer": [FIRST], "team_lead": [SECOND]}
+    document["escalation"] = {
+        "policies": {
+            "short": {
+                "steps": [
+                    {"after": "0s", "roles": ["on_call_engineer"]},
+                    {"after": f"{SECOND_STEP}s", "roles": ["team_lead"]},
+                ],
+                "repeat_every": "6h",
+                "acknowledgement_expires": "6h",
+            }
+        },
+        "routes": [{"policy": "short"}],
+        "emergency_role": "team_lead",
+    }
+    return document
+
+
+class FaultyReceiver:
+    """One receiver on a loopback port: gunicorn and all, in a process group of its own.
+
+    ``change`` edits the settings' document before it is written. With ``armable`` it is started through
+    ``tests.faults.armed``, which builds the same receiver and can kill it at a named step.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        provider_url: str,
+        *,
+        change: Callable[[dict[str, Any]], None] = lambda _document: None,
+        environment: Mapping[str, str] | None = None,
+        armable: bool = True,
+        wrapper: tuple[str | Path, ...] = (),
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        self._trap = folder / "trap"
+        document = configuration(folder, provider_url)
+        change(document)
+        file = folder / "wedsync.yml"
+        file.write_text(yaml.safe_dump(document), encoding="utf-8")
+        self.process = Process(
+            name="receiver",
+            argv=[*wrapper, sys.executable, "-m", "tests.faults.armed" if armable else "webhook_receiver"],
+            env={
+                **{name: value for name, value in os.environ.items() if not name.startswith("WEDSYNC_")},
+                "WEDSYNC_CONFIG": str(file),
+                "WEDSYNC_DATA_DIR": str(folder / "data"),
+                "WEDSYNC_RECEIVER_PORT": str(self.port),
+                "WEDSYNC_INCIDENTS_DATABASE_URL": database_url,
+                "WEDSYNC_FAULTS_TRAP": str(self._trap),
+                **(environment or {}),
+            },
+            cwd=ROOT,
+            ready=self.ready,
+            log_path=folder / "receiver.log",
+            start_seconds=STARTS_WITHIN,
+        )
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start it; returns when ``/readyz`` says so."""
+        self.process.start()
+
+    def ready(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/readyz", timeout=1).ok
+        except requests.RequestException:
+            return False
+
+    def arm(self, step: str, occurrence: int = 1) -> None:
+        """Have it kill itself the next time it comes to this step, or so many times later."""
+        self._trap.write_text(f"{step} {occurrence}", encoding="utf-8")
+
+    def wait_until_dead(self, seconds: float = 20.0) -> None:
+        """Wait until the armed step has killed it; fails the test if it never came to that step."""
+        wait_until(lambda: not self.process.running, seconds)
+        self.process.kill()
+        assert not self._trap.exists(), f"it died, but not of the trap: {self._trap.read_text(encoding='utf-8')}"
+
+    def kill(self) -> None:
+        """SIGKILL for the whole group, and wait until it is gone."""
+        self.process.kill()
+
+    def strike(self) -> None:
+        """SIGKILL for the whole group, without waiting: for calls from inside a provider's answer."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Ask it to end, as a service manager does."""
+        self.process.stop()
+
+    def pause(self) -> None:
+        """Let it stand still as a paused virtual machine does."""
+        os.killpg(self.process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        os.killpg(self.process.pid, signal.SIGCONT)
+
+    def get(self, path: str, role: str = "viewer") -> requests.Response:
+        headers = {"Authorization": f"Bearer {TOKENS[role]}"}
+        return requests.get(f"{self.url}{path}", headers=headers, timeout=10)
+
+    def metric(self, name: str) -> float:
+        """Return one value of ``/metrics``, labels included in the name; fails when there is none."""
+        lines = [line for line in self.get("/metrics").text.splitlines() if line.startswith(f"{name} ")]
+        assert lines, f"no {name}"
+        return float(lines[0].rpartition(" ")[2])
