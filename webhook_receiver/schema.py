@@ -196,10 +196,14 @@ NOTIFICATIONS = Table(
     Column("purpose", String(16), nullable=False, server_default="page"),  # or update, raised, late
     Column("chain", String(200), nullable=False, server_default=""),  # one person told of one step, by all their ways
     Column("position", Integer, nullable=False, server_default="0"),
-    Column("bundle", String(64)),  # pages that went out as one message
+    Column("bundle", String(200)),  # the key of the message it went out in, alone or with others
+    Column("wanted_at", UtcDateTime),  # when it was first to go: what its delay is counted from
+    Column("hold", String(16)),  # why it is not due yet: quiet_hours, step, limit, retry
+    Column("maybe_sent", Boolean, nullable=False, server_default=false()),  # a call whose outcome nobody knows
     Index("ix_notifications_state_due_at", "state", "due_at"),
     Index("ix_notifications_chain", "chain"),
-    Index("ix_notifications_person_channel_finished_at", "person", "channel", "finished_at"),
+    Index("ix_notifications_person_channel_state", "person", "channel", "state"),
+    Index("ix_notifications_fence", "fence"),
     Index("ix_notifications_incident_id", "incident_id"),
 )
 """The outbox. A row leaves ``queued`` or ``sending`` only by a recorded outcome."""
@@ -227,17 +231,20 @@ SIGHTINGS = Table(
 ATTEMPTS = Table(
     "delivery_attempts",
     METADATA,
-    Column("id", _KEY, primary_key=True),
-    Column("notification_id", ForeignKey("notifications.id", ondelete="CASCADE"), nullable=False),
-    Column("attempt", Integer, nullable=False),
+    Column("id", _KEY, primary_key=True),  # the fence of the pages it carries
+    Column("message_key", String(200), nullable=False),  # a page's own key, or its bundle's
+    Column("person", String(64), nullable=False),
     Column("channel", String(64), nullable=False),
+    Column("severity_rank", Integer, nullable=False),
+    Column("pages", Integer, nullable=False),
     Column("started_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
-    Column("outcome", String(16), nullable=False),  # sent, failed, refused, unknown
+    Column("outcome", String(16), nullable=False),  # sending, sent, failed, refused, unknown
     Column("problem", Text),
-    Index("ix_delivery_attempts_notification_id", "notification_id"),
+    Index("ix_delivery_attempts_message_key", "message_key"),
+    Index("ix_delivery_attempts_person_channel_started_at", "person", "channel", "started_at"),
 )
-"""Each call of a provider, whatever came of it."""
+"""Each call of a provider, begun before it is made: one message, of one page or of several."""
 
 ACKNOWLEDGEMENTS = Table(
     "acknowledgements",

@@ -104,22 +104,24 @@ def upgrade() -> None:
     op.create_table(
         "delivery_attempts",
         sa.Column("id", KEY, nullable=False),
-        sa.Column("notification_id", KEY, nullable=False),
-        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("message_key", sa.String(length=200), nullable=False),
+        sa.Column("person", sa.String(length=64), nullable=False),
         sa.Column("channel", sa.String(length=64), nullable=False),
+        sa.Column("severity_rank", sa.Integer(), nullable=False),
+        sa.Column("pages", sa.Integer(), nullable=False),
         sa.Column("started_at", UtcDateTime(), nullable=False),
         sa.Column("finished_at", UtcDateTime(), nullable=True),
         sa.Column("outcome", sa.String(length=16), nullable=False),
         sa.Column("problem", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["notification_id"],
-            ["notifications.id"],
-            name=op.f("fk_delivery_attempts_notification_id"),
-            ondelete="CASCADE",
-        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery_attempts")),
     )
-    op.create_index("ix_delivery_attempts_notification_id", "delivery_attempts", ["notification_id"], unique=False)
+    op.create_index("ix_delivery_attempts_message_key", "delivery_attempts", ["message_key"], unique=False)
+    op.create_index(
+        "ix_delivery_attempts_person_channel_started_at",
+        "delivery_attempts",
+        ["person", "channel", "started_at"],
+        unique=False,
+    )
     op.add_column("alert_episodes", sa.Column("starts_seen", sa.JSON(), server_default="[]", nullable=False))
     op.add_column("alert_episodes", sa.Column("reopened", sa.Integer(), server_default="0", nullable=False))
     op.add_column("alert_episodes", sa.Column("confirm_by", UtcDateTime(), nullable=True))
@@ -153,11 +155,12 @@ def upgrade() -> None:
     op.add_column("notifications", sa.Column("purpose", sa.String(length=16), server_default="page", nullable=False))
     op.add_column("notifications", sa.Column("chain", sa.String(length=200), server_default="", nullable=False))
     op.add_column("notifications", sa.Column("position", sa.Integer(), server_default="0", nullable=False))
-    op.add_column("notifications", sa.Column("bundle", sa.String(length=64), nullable=True))
+    op.add_column("notifications", sa.Column("bundle", sa.String(length=200), nullable=True))
+    op.add_column("notifications", sa.Column("wanted_at", UtcDateTime(), nullable=True))
+    op.add_column("notifications", sa.Column("hold", sa.String(length=16), nullable=True))
+    op.add_column("notifications", sa.Column("maybe_sent", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.create_index("ix_notifications_chain", "notifications", ["chain"], unique=False)
     op.create_index(
-        "ix_notifications_person_channel_finished_at",
-        "notifications",
-        ["person", "channel", "finished_at"],
-        unique=False,
+        "ix_notifications_person_channel_state", "notifications", ["person", "channel", "state"], unique=False
     )
+    op.create_index("ix_notifications_fence", "notifications", ["fence"], unique=False)
