@@ -73,7 +73,12 @@ def test_a_silence_from_an_incident_holds_back_its_alert_until_it_is_ended(
         shown: dict[str, Any] = one
         return shown
 
-    labels = {"severity": "warning", "service": "photos", "region": "london", "note": 'a "quoted" word, and more'}
+    labels: dict[str, Any] = {
+        "severity": "warning",
+        "service": "photos",
+        "region": "london",
+        "note": 'a "quoted" word, and more',
+    }
     slow = alert("WorkflowSlow", starts_at=SystemClock().now(), **labels)
     ask(alertmanager_port, "POST", "/api/v2/alerts", [{"labels": slow["labels"]}])
     slow["fingerprint"] = held()["fingerprint"]
