@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,9 +16,11 @@ from werkzeug.test import TestResponse
 
 from tests.fakes import FakeClock
 from tests.upstream import Upstream
+from webhook_receiver.alerts.store import see_watchdog
 from webhook_receiver.app import Receiver, build_receiver
 from webhook_receiver.notify.channels import Envelope
 from wedsync_core.clock import NO_END, format_timestamp
+from wedsync_core.problems import Unavailable
 from wedsync_core.season import Region, RegionFacts, WeddingIndex, facts
 from wedsync_core.settings import Settings, settings_from_text
 
@@ -59,6 +61,8 @@ class Desk:
             settings, clock=clock, calendar=calendar, channels=dict(channels), sources=self.upstream.sources
         )
         self._client: FlaskClient = self.receiver.app.test_client()
+        self.watchdog_heard = True
+        """Off: Prometheus or Alertmanager has fallen silent."""
 
     def call(self, method: str, path: str, role: str | None = "responder", **options: Any) -> TestResponse:
         headers = dict(options.pop("headers", {}))
@@ -84,9 +88,16 @@ class Desk:
         return self.post("/alertmanager", webhook(*alerts, **message), role="alertmanager")
 
     def turn(self) -> None:
-        """Let the ticker work until nothing is due and nothing is on the wire."""
+        """Let the ticker work until nothing is due and nothing is on the wire; the Watchdog has just been heard."""
+        if self.watchdog_heard:
+            self.hear_watchdog()
         while self.receiver.ticker.turn():
             assert self.receiver.delivery.wait_until_idle(10)
+
+    def hear_watchdog(self) -> None:
+        """Note the always-firing alert as its message would; without a database it is not noted."""
+        with suppress(Unavailable), self.receiver.database.write() as transaction:
+            see_watchdog(transaction, "prometheus", self.clock.now())
 
     def pass_minutes(self, minutes: float) -> None:
         """Move time on in steps of ten seconds, letting the ticker look at each, as the real one does every second."""

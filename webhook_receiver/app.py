@@ -13,6 +13,8 @@ from webhook_receiver.alerts.intake import AlertIntake
 from webhook_receiver.alerts.metrics import AlertMetrics
 from webhook_receiver.collectors import IncidentCollector
 from webhook_receiver.correlation.service import Correlation
+from webhook_receiver.deadman.watchdog import Watchdog
+from webhook_receiver.deadman.watchers import Watchers, build_watchers
 from webhook_receiver.escalation.api import create_escalation_blueprint
 from webhook_receiver.escalation.metrics import EscalationMetrics
 from webhook_receiver.escalation.policy import choose_policy
@@ -54,17 +56,20 @@ class Receiver:
     delivery: Delivery
     calendar: WeddingCalendar | None
     sources: Sources
+    watchers: Watchers
 
     def start(self) -> None:
         """Start the loops."""
         if self.calendar is not None:
             self.calendar.start()
+        self.watchers.start()
         self.ticker.start()
 
     def stop(self) -> None:
         """Stop the loops and let what is on the wire finish."""
         self.ticker.stop()
         self.delivery.stop()
+        self.watchers.stop()
         if self.calendar is not None:
             self.calendar.stop()
         self.database.close()
@@ -89,13 +94,14 @@ def build_receiver(
     database = Database(settings.incidents_database_url)
     migrate(database, NAME)
     weddings = None if calendar else open_calendar(settings.calendar, settings.data_dir / NAME, time)
+    facts: CalendarFacts = calendar or weddings.facts  # type: ignore[union-attr] # one of the two is there
     asked = sources or sources_of(settings)
     suppression = Suppression(database=database, settings=settings.suppression, clock=time)
     roster = Roster(settings.people, settings.roles, settings.escalation.emergency_role, lambda _schedule, _now: [])
     telling = Telling(roster, settings.receiver.url)
     incidents = Incidents(
         Parts(
-            calendar=calendar or weddings.facts,  # type: ignore[union-attr] # one of the two is there
+            calendar=facts,
             limits=settings.severity_limits,
             choose_policy=lambda decision: choose_policy(decision, settings.escalation).as_json(),
             suppression=suppression.of_new,
@@ -117,12 +123,14 @@ def build_receiver(
     intake = AlertIntake(
         database=database, incidents=incidents, correlation=correlation, clock=time, metrics=alert_metrics
     )
+    ways_out = channels or build_channels(settings.channels, settings.data_dir)
     delivery = Delivery(
         database=database,
-        channels=channels or build_channels(settings.channels, settings.data_dir),
+        channels=ways_out,
         clock=time,
         metrics=DeliveryMetrics(registry, settings.channels),
     )
+    watchdog = Watchdog(database=database, incidents=incidents, clock=time, late_after=settings.watchdog.late_after)
     ticker = Ticker(
         (
             Duty("pending_messages", intake.process_pending),
@@ -131,6 +139,7 @@ def build_receiver(
             # Before the escalation: what another window covers must not be woken by the end of the first.
             Duty("suppression_ends", suppression.wake_due),
             Duty("suppression", suppression.look_again, every=timedelta(seconds=2)),
+            Duty("watchdog", watchdog.look, every=timedelta(seconds=5), alone=True),
             Duty("escalation", escalation.take_due_steps),
             Duty("delivery", delivery.send_due),
             Duty("old_messages", intake.forget_old_messages, every=timedelta(minutes=10)),
@@ -139,6 +148,17 @@ def build_receiver(
         registry,
     )
     registry.register(IncidentCollector(database, time))
+
+    watchers = build_watchers(
+        settings,
+        database=Database(settings.incidents_database_url, pool_size=1),
+        channels=ways_out,
+        calendar=facts,
+        roster=roster,
+        ticker_turns=ticker.check,
+        clock=time,
+        registry=registry,
+    )
 
     def ready() -> None:
         database.check()
@@ -149,7 +169,12 @@ def build_receiver(
         tokens=Tokens({Role(name): path for name, path in settings.access.token_files.items()}),
         registry=registry,
         blueprints=(
-            create_alerts_blueprint(intake=intake, metrics=alert_metrics, wake=ticker.wake),
+            create_alerts_blueprint(
+                intake=intake,
+                metrics=alert_metrics,
+                wake=ticker.wake,
+                last_resort=watchers.last_resort.offer,
+            ),
             create_incidents_blueprint(
                 database=database, incidents=incidents, people=settings.people, clock=time, wake=ticker.wake
             ),
@@ -162,7 +187,7 @@ def build_receiver(
         ready=ready,
     )
     trace_service(app, NAME, settings.otlp_endpoint)
-    return Receiver(app, database, ticker, delivery, weddings, asked)
+    return Receiver(app, database, ticker, delivery, weddings, asked, watchers)
 
 
 def sources_of(settings: Settings) -> Sources:

@@ -19,8 +19,10 @@ LARGEST_MESSAGE = 32 * MIB
 """Ten thousand alerts in one group are about 4 MiB; a limit of 1 MiB lost 9,659 of them for ever, measured."""
 
 
-def create_alerts_blueprint(*, intake: AlertIntake, metrics: AlertMetrics, wake: Callable[[], None]) -> Blueprint:
-    """Return the route ``POST /api/monitoring/alertmanager``."""
+def create_alerts_blueprint(
+    *, intake: AlertIntake, metrics: AlertMetrics, wake: Callable[[], None], last_resort: Callable[[bytes], None]
+) -> Blueprint:
+    """Return the route ``POST /api/monitoring/alertmanager``. ``last_resort`` takes what could not be kept."""
     room = Blueprint("alerts", __name__, url_prefix=API)
 
     @room.post("/alertmanager")
@@ -32,13 +34,19 @@ def create_alerts_blueprint(*, intake: AlertIntake, metrics: AlertMetrics, wake:
     def receive() -> Response:
         with metrics.seconds.time():
             try:
-                accepted = intake.accept(read_bytes(request, LARGEST_MESSAGE))
+                body = read_bytes(request, LARGEST_MESSAGE)
             except TooLarge:
                 metrics.requests.labels("refused").inc()
                 raise
-            except Unavailable:
+            try:
+                accepted = intake.accept(body)
+            except Exception as error:
+                # Whatever it was: Alertmanager sends it again, and somebody hears of it meanwhile.
+                last_resort(body)
                 metrics.requests.labels("unavailable").inc()
-                raise
+                if isinstance(error, Unavailable):
+                    raise
+                raise Unavailable("the message could not be processed right now") from error
         metrics.requests.labels(accepted.outcome).inc()
         wake()
         answer = {
