@@ -27,7 +27,12 @@ from webhook_receiver.notify import outbox
 from webhook_receiver.notify.channels import Channel, build_channels
 from webhook_receiver.notify.metrics import DeliveryMetrics
 from webhook_receiver.notify.pipeline import Delivery
+from webhook_receiver.oncall.api import create_oncall_blueprint
+from webhook_receiver.oncall.metrics import OnCallMetrics
+from webhook_receiver.oncall.overrides import Overrides
+from webhook_receiver.oncall.review import Reviewer, roles_told
 from webhook_receiver.oncall.roster import Roster
+from webhook_receiver.oncall.service import OnCall
 from webhook_receiver.sources.alertmanager import HttpAlertmanagers
 from webhook_receiver.sources.contract import Sources
 from webhook_receiver.sources.prometheus import HttpPrometheus
@@ -41,7 +46,7 @@ from wedsync_core.storage import Database, migrate
 from wedsync_core.telemetry.traces import trace_service
 from wedsync_core.web.application import create_service
 from wedsync_core.web.auth import Role, Tokens
-from wedsync_core.weddings.calendar import WeddingCalendar, open_calendar
+from wedsync_core.weddings.calendar import WeddingCalendar, open_calendar, regions_of
 
 NAME = "webhook_receiver"
 
@@ -97,7 +102,8 @@ def build_receiver(
     facts: CalendarFacts = calendar or weddings.facts  # type: ignore[union-attr] # one of the two is there
     asked = sources or sources_of(settings)
     suppression = Suppression(database=database, settings=settings.suppression, clock=time)
-    roster = Roster(settings.people, settings.roles, settings.escalation.emergency_role, lambda _schedule, _now: [])
+    on_call, reviewer = _oncall(settings, database, weddings, time, registry)
+    roster = Roster(settings.people, settings.roles, settings.escalation.emergency_role, on_call.on_call)
     telling = Telling(roster, settings.receiver.url)
     incidents = Incidents(
         Parts(
@@ -143,6 +149,7 @@ def build_receiver(
             Duty("escalation", escalation.take_due_steps),
             Duty("delivery", delivery.send_due),
             Duty("old_messages", intake.forget_old_messages, every=timedelta(minutes=10)),
+            Duty("oncall_review", reviewer.review, every=timedelta(minutes=10)),
         ),
         time,
         registry,
@@ -183,11 +190,30 @@ def build_receiver(
             create_silences_blueprint(
                 silences=Silences(database=database, alertmanagers=asked.alertmanagers, clock=time)
             ),
+            create_oncall_blueprint(
+                settings=settings, database=database, on_call=on_call, reviewer=reviewer, clock=time
+            ),
         ),
         ready=ready,
     )
     trace_service(app, NAME, settings.otlp_endpoint)
     return Receiver(app, database, ticker, delivery, weddings, asked, watchers)
+
+
+def _oncall(
+    settings: Settings, database: Database, weddings: WeddingCalendar | None, clock: Clock, registry: CollectorRegistry
+) -> tuple[OnCall, Reviewer]:
+    metrics = OnCallMetrics(registry, roles_told(settings))
+    on_call = OnCall(settings, Overrides(database, clock, metrics), clock)
+    reviewer = Reviewer(
+        settings=settings,
+        on_call=on_call,
+        regions=regions_of(settings.calendar).values(),
+        weddings=weddings.weddings if weddings else lambda: None,
+        clock=clock,
+        metrics=metrics,
+    )
+    return on_call, reviewer
 
 
 def sources_of(settings: Settings) -> Sources:

@@ -97,12 +97,8 @@ def policy_from_snapshot(snapshot: Mapping[str, Any]) -> Policy:
 
 def choose_policy(decision: Decision, settings: EscalationSettings) -> Policy:
     """Return the policy of the first route that fits; the settings guarantee that the last fits everything."""
-    for route in settings.routes:
-        severity_fits = route.severity is None or decision.severity.value in route.severity
-        day_fits = route.on_wedding_day is None or route.on_wedding_day == decision.on_wedding_day
-        if severity_fits and day_fits:
-            return policy_from_settings(route.policy, settings.policies[route.policy])
-    raise LookupError("no route fits, though the last must fit everything")
+    name = settings.policy_for(decision.severity.value, on_wedding_day=decision.on_wedding_day)
+    return policy_from_settings(name, settings.policies[name])
 
 
 def next_step(policy: Policy, level: int, now: datetime, emergency_role: str) -> Due:

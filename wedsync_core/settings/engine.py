@@ -54,6 +54,14 @@ class EscalationSettings(Section):
     emergency_role: Name = "emergency_contacts"
     """Who is told when a step finds nobody."""
 
+    def policy_for(self, severity: str, *, on_wedding_day: bool) -> str:
+        """Return the policy of the first route that fits; the file is refused unless the last fits everything."""
+        for route in self.routes:
+            severity_fits = route.severity is None or severity in route.severity
+            if severity_fits and route.on_wedding_day in (None, on_wedding_day):
+                return route.policy
+        raise LookupError("no route fits, though the last must fit everything")
+
 
 class IncidentSettings(Section):
     """The life of an incident."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, time, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from wedsync_core.settings.duration import Duration, TimeOfDay
 from wedsync_core.settings.section import Name, Section, SeverityName
@@ -59,7 +59,7 @@ class Rotation(Section):
     every: Literal["day", "week"] = "week"
     shifts: Annotated[int, Field(ge=1, le=52)] = 1
     """How many days or weeks a shift lasts."""
-    starts: date
+    starts: Annotated[date, Field(ge=date(1970, 1, 1), lt=date(2200, 1, 1))]
     hand_off: TimeOfDay = time(9, 0)
 
 
@@ -84,6 +84,14 @@ class Schedule(Section):
 
     zone: str
     layers: Annotated[list[Layer], Field(min_length=1, max_length=20)]
+
+    @model_validator(mode="after")
+    def _named_once(self) -> Self:
+        names = [layer.name for layer in self.layers]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"two layers are called {twice!r}")
+        return self
 
 
 class OnSchedule(Section):

@@ -205,6 +205,11 @@ def test_the_calls_of_an_outsider_open_nothing(saturday_desk: Desk) -> None:
         ("GET", "/maintenance"): {"viewer", "responder", "admin"},
         ("POST", "/maintenance"): {"responder", "admin"},
         ("DELETE", "/maintenance/1"): {"responder", "admin"},
+        ("GET", "/oncall"): {"viewer", "responder", "admin"},
+        ("GET", "/oncall/calendar.ics"): {"viewer", "responder", "admin"},
+        ("GET", "/oncall/overrides"): {"viewer", "responder", "admin"},
+        ("POST", "/oncall/overrides"): {"responder", "admin"},
+        ("DELETE", "/oncall/overrides/1"): {"responder", "admin"},
         ("GET", "/openapi.json"): {"viewer", "ingest", "responder", "admin"},
         ("GET", "/docs"): {"viewer", "ingest", "responder", "admin"},
     }

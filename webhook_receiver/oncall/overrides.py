@@ -1,0 +1,65 @@
+"""Overrides as paging reads them: from the database, or, without one, as last read."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+from typing import Final
+
+from webhook_receiver.oncall import store
+from webhook_receiver.oncall.metrics import OnCallMetrics
+from webhook_receiver.oncall.schedule import Override
+from wedsync_core.clock import Clock
+from wedsync_core.storage import Database
+from wedsync_core.telemetry.logs import get_log
+
+READ_AGAIN_AFTER_SECONDS: Final = 5.0
+"""After a failed reading: the steps of a storm must not each wait for a database that does not answer."""
+
+
+class Overrides:
+    """Reads without ever raising: a page by the bare schedule is better than no page. Safe for threads."""
+
+    def __init__(self, database: Database, clock: Clock, metrics: OnCallMetrics) -> None:
+        self._database = database
+        self._clock = clock
+        self._metrics = metrics
+        self._log = get_log("oncall")
+        self._lock = threading.Lock()
+        self._known: dict[int, Override] = {}
+        self._failing = False
+        self._read_again_at = float("-inf")
+
+    def in_effect(self, begin: datetime, end: datetime) -> list[Override]:
+        """Return the overrides that change anything in [begin, end)."""
+        if self._clock.monotonic() >= self._read_again_at:
+            try:
+                with self._database.read() as transaction:
+                    found = store.touching(transaction, begin, end)
+            except Exception as error:  # noqa: BLE001 -- whatever it is, somebody must be told of the incident
+                self._failed(error)
+            else:
+                self._keep(found, begin, end)
+                return found
+        with self._lock:
+            return [one for one in self._known.values() if _touches(one, begin, end)]
+
+    def _keep(self, found: list[Override], begin: datetime, end: datetime) -> None:
+        with self._lock:
+            elsewhen = {key: one for key, one in self._known.items() if not _touches(one, begin, end)}
+            self._known = elsewhen | {one.override_id: one for one in found}
+            was_failing, self._failing = self._failing, False
+        if was_failing:
+            self._log.info("overrides_readable_again")
+
+    def _failed(self, error: Exception) -> None:
+        self._metrics.failures.inc()
+        with self._lock:
+            self._read_again_at = self._clock.monotonic() + READ_AGAIN_AFTER_SECONDS
+            was_failing, self._failing = self._failing, True
+        if not was_failing:
+            self._log.error("overrides_unreadable", exc_info=error)
+
+
+def _touches(override: Override, begin: datetime, end: datetime) -> bool:
+    return override.starts_at < end and override.ends_at > begin

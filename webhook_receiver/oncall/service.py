@@ -1,0 +1,87 @@
+"""The schedules with their overrides: who is on call, and how that is changed for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from webhook_receiver.oncall import store
+from webhook_receiver.oncall.contract import NewOverride, checked
+from webhook_receiver.oncall.overrides import Overrides
+from webhook_receiver.oncall.rotation import days_of_shift
+from webhook_receiver.oncall.schedule import Override, Span, at, spans
+from wedsync_core.clock import Clock
+from wedsync_core.problems import Conflict, FieldProblem, Invalid, NotFound
+from wedsync_core.settings import Settings
+from wedsync_core.storage import Transaction
+
+_INSTANT: Final = timedelta(microseconds=1)
+
+
+class OnCall:
+    """Who is on call, at any moment. The base is in the settings, so it answers without a database too."""
+
+    def __init__(self, settings: Settings, overrides: Overrides, clock: Clock) -> None:
+        self._settings = settings
+        self._overrides = overrides
+        self._clock = clock
+
+    def on_call(self, schedule: str, now: datetime) -> list[str]:
+        """Return the people on call in a schedule at ``now``. Paging hangs on it."""
+        usable = [
+            one for one in self.overrides(now, now + _INSTANT) if one.schedule == schedule and self.is_usable(one)
+        ]
+        return [one.person for one in at(self._settings.schedules[schedule], now, usable)]
+
+    def resolved(self, begin: datetime, end: datetime) -> dict[str, list[Span]]:
+        """Return the spans of every schedule in [begin, end)."""
+        return self.resolved_with(self.overrides(begin, end), begin, end)
+
+    def resolved_with(self, overrides: Iterable[Override], begin: datetime, end: datetime) -> dict[str, list[Span]]:
+        """Return the spans of every schedule under these overrides."""
+        usable = [one for one in overrides if self.is_usable(one)]
+        return {
+            name: spans(schedule, begin, end, [one for one in usable if one.schedule == name])
+            for name, schedule in self._settings.schedules.items()
+        }
+
+    def overrides(self, begin: datetime, end: datetime) -> list[Override]:
+        """Return the overrides in effect in [begin, end), those that cannot be used too."""
+        return self._overrides.in_effect(begin, end)
+
+    def is_usable(self, override: Override) -> bool:
+        """Return whether all it names is in the file: who has left must not be paged, nor stop the page to others."""
+        return override.person in self._settings.people and override.schedule in self._settings.schedules
+
+    def longest_shift(self) -> timedelta:
+        """Return the longest a shift of any schedule lasts, and a day for its clock changes."""
+        layers = [layer for schedule in self._settings.schedules.values() for layer in schedule.layers]
+        return timedelta(days=1 + max((days_of_shift(layer.rotation) for layer in layers), default=0))
+
+    def add(self, transaction: Transaction, asked: NewOverride, by: str) -> tuple[Any, bool]:
+        """Keep an override; return its row, and whether it is new. Raises Invalid, naming each wrong field."""
+        now = self._clock.now()
+        wanted = checked(asked, self._settings.people, self._settings.schedules, now)
+        same = store.find_same(transaction, wanted)
+        if same is not None:
+            return same, False
+        if wanted.replaces is not None:
+            others = store.touching(transaction, wanted.starts_at, wanted.ends_at, wanted.schedule)
+            schedule = self._settings.schedules[wanted.schedule]
+            found = spans(schedule, wanted.starts_at, wanted.ends_at, filter(self.is_usable, others))
+            if not any(wanted.replaces in span.people for span in found):
+                detail = f"{wanted.replaces} is not on call in {wanted.schedule} in that time"
+                raise Invalid(f"replaces: {detail}", FieldProblem("replaces", detail))
+        return store.find(transaction, store.add(transaction, wanted, by=by, now=now)), True
+
+    def cancel(self, transaction: Transaction, override_id: int) -> Any:
+        """End an override; return its row. A second time changes nothing. Raises NotFound, Conflict when it is over."""
+        now = self._clock.now()
+        row = store.find(transaction, override_id)
+        if row is None:
+            raise NotFound(f"there is no override {override_id}")
+        if row.cancelled_at is None and row.ends_at <= now:
+            raise Conflict(f"override {override_id} has ended; there is nothing to cancel")
+        store.cancel(transaction, override_id, now)
+        return store.find(transaction, override_id)
