@@ -33,6 +33,7 @@ format: ## let ruff format and mend what it can
 bench: ## the benchmarks, each printing its figures
 	@$(PYTHON) -m demo.stack.environment --lock requirements-dev.lock
 	@$(BIN)/python -m benchmarks.time_to_page
+	@$(BIN)/python -m benchmarks.webhook_throughput
 
 clean: ## forget the virtual environment, the binaries and all data
 	rm -rf $(VENV) var

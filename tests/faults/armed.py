@@ -62,7 +62,7 @@ def _writes(table: str, value: str | None = None) -> Callable[[str, frozenset[An
 
 
 COMMITS = {
-    "inbox": _writes("inbox", "pending"),
+    "inbox": lambda statement, _values: statement.startswith("INSERT INTO inbox "),
     "incident": lambda statement, _values: statement.startswith("INSERT INTO incidents "),
     "step": lambda statement, _values: statement.startswith("INSERT INTO notifications "),
     "claim": _writes("notifications", "sending"),

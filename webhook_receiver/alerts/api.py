@@ -48,7 +48,8 @@ def create_alerts_blueprint(
                     raise
                 raise Unavailable("the message could not be processed right now") from error
         metrics.requests.labels(accepted.outcome).inc()
-        wake()
+        if accepted.changed:
+            wake()
         answer = {
             "outcome": accepted.outcome,
             "alerts": accepted.alerts,

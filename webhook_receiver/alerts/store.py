@@ -13,11 +13,15 @@ from webhook_receiver.alerts.contract import Sighting
 from webhook_receiver.alerts.episode import OpenEpisode
 from webhook_receiver.schema import EPISODES, INBOX, QUARANTINE, SIGHTINGS
 
+_KEEP = insert(INBOX).returning(INBOX.c.id)
 
-def keep_message(connection: Connection, body: bytes, now: datetime) -> int:
-    """Write a message as it came; returns its number."""
-    statement = insert(INBOX).values(received_at=now, state="pending", body=body).returning(INBOX.c.id)
-    return int(connection.execute(statement).scalar_one())
+
+def keep_message(
+    connection: Connection, body: bytes, now: datetime, state: str = "pending", problem: str | None = None
+) -> int:
+    """Write a message as it came; returns its number. It stays ``pending`` when it is processed afterwards."""
+    values = {"received_at": now, "state": state, "body": body, "problem": problem}
+    return int(connection.execute(_KEEP, values).scalar_one())
 
 
 def finish_message(connection: Connection, inbox_id: int, state: str, problem: str | None = None) -> None:

@@ -1,12 +1,14 @@
 """What Alertmanager sends is kept and read, whatever is in it."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from tests.cast import SATURDAY
 from tests.receiver import Desk, alert, webhook
+from webhook_receiver.alerts import intake
 from wedsync_core.problems import Unavailable
 
 UPLOADS: dict[str, Any] = {
@@ -159,13 +161,47 @@ def test_a_message_kept_by_a_request_that_died_is_processed_by_the_ticker(
             raise Unavailable("killed")
         return real_write()
 
+    monkeypatch.setattr(intake, "ALERTS_PER_TRANSACTION", 1)  # what fits into one is kept and processed as one
+    first = alert(starts_at=SATURDAY, region="london", **UPLOADS)
+    second = alert(starts_at=SATURDAY, severity="warning", service="booking")
     with monkeypatch.context() as dying:
         dying.setattr(desk.receiver.database, "write", dies_after_keeping)
-        assert desk.alerts(alert(starts_at=SATURDAY, region="london", **UPLOADS)).status_code == 503
+        assert desk.alerts(first, second).status_code == 503
     assert desk.get("/incidents/active") == []
 
     desk.clock.advance(seconds=3)
     desk.turn()
 
-    assert len(desk.get("/incidents/active")) == 1
+    assert len(desk.get("/incidents/active")) == 2
     assert desk.pager.people() == ["ines", "noor"]
+
+
+def test_a_fault_in_what_was_to_be_done_at_once_costs_no_message(
+    saturday_desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = saturday_desk
+    faults = iter([RuntimeError("a fault of ours")])
+    apply = intake.AlertIntake._apply
+
+    def fails_once(*arguments: Any) -> bool:
+        for fault in faults:
+            raise fault
+        return apply(*arguments)
+
+    monkeypatch.setattr(intake.AlertIntake, "_apply", fails_once)
+
+    assert desk.alerts(alert(starts_at=SATURDAY, region="london", **UPLOADS)).status_code == 200
+
+    assert len(desk.get("/incidents/active")) == 1
+
+
+def test_messages_that_come_at_once_are_each_recorded_once(saturday_desk: Desk) -> None:
+    desk = saturday_desk
+    storm = [webhook(alert(starts_at=SATURDAY, severity="warning", service=f"s{number % 10}")) for number in range(40)]
+
+    with ThreadPoolExecutor(8) as posting:
+        answers = list(posting.map(lambda message: desk.post("/alertmanager", message, role="alertmanager"), storm))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert desk.metric("wedsync_incidents_opened_total", severity="low") == 10
+    assert desk.metric("wedsync_alerts_received_total", status="firing") == 40
