@@ -12,7 +12,8 @@ from webhook_receiver.alerts.api import create_alerts_blueprint
 from webhook_receiver.alerts.intake import AlertIntake
 from webhook_receiver.alerts.metrics import AlertMetrics
 from webhook_receiver.collectors import IncidentCollector
-from webhook_receiver.correlation.service import Correlation
+from webhook_receiver.correlation.metrics import CorrelationMetrics
+from webhook_receiver.correlation.service import Correlation, limits_of, topology_of
 from webhook_receiver.deadman.watchdog import Watchdog
 from webhook_receiver.deadman.watchers import Watchers, build_watchers
 from webhook_receiver.escalation.api import create_escalation_blueprint
@@ -125,7 +126,13 @@ def build_receiver(
         metrics=EscalationMetrics(registry, settings.escalation.policies),
     )
     alert_metrics = AlertMetrics(registry)
-    correlation = Correlation(incidents=incidents)
+    correlation = Correlation(
+        incidents=incidents,
+        telling=telling,
+        topology=topology_of(settings),
+        limits=limits_of(settings),
+        metrics=CorrelationMetrics(registry),
+    )
     intake = AlertIntake(
         database=database, incidents=incidents, correlation=correlation, clock=time, metrics=alert_metrics
     )

@@ -310,6 +310,7 @@ RULINGS = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("created_by", String(200), nullable=False),
     UniqueConstraint("left", "right"),
+    Index("ix_correlation_rulings_right", "right"),
 )
 """What people decided by merging and splitting: pairs of fingerprints, the smaller first. It lasts."""
 

@@ -173,6 +173,7 @@ class AlertIntake:
 
     def _apply(self, transaction: Transaction, piece: Sequence[Heard], now: datetime) -> bool:
         """Do what the sightings mean; returns whether that was more than seeing open episodes once more."""
+        self._hold_places(transaction, piece)
         episodes = store.open_episodes(transaction, (heard.sighting.fingerprint for heard in piece))
         changed = False
         for heard in piece:
@@ -196,6 +197,12 @@ class AlertIntake:
                 self._close(transaction, sighting, episode, now)
                 del episodes[sighting.fingerprint]
         return changed
+
+    def _hold_places(self, transaction: Transaction, piece: Sequence[Heard]) -> None:
+        """Before anything else is locked (see Correlation.hold), and only where an alert will be placed."""
+        firing = {heard.sighting.fingerprint for heard in piece if heard.sighting.firing}
+        if not self._database.is_sqlite and firing - store.open_fingerprints(transaction, firing):
+            self._correlation.hold(transaction)
 
     def _open(self, transaction: Transaction, sighting: Sighting, group_key: str, now: datetime) -> OpenEpisode | None:
         clean = _redacted(sighting)

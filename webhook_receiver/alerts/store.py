@@ -69,6 +69,14 @@ def quarantined_count(connection: Connection) -> int:
     return int(alerts) + int(messages)
 
 
+def open_fingerprints(connection: Connection, fingerprints: Iterable[str]) -> set[str]:
+    """Return which of ``fingerprints`` have an open episode; nothing is held."""
+    query = select(EPISODES.c.fingerprint).where(
+        EPISODES.c.fingerprint.in_(list(fingerprints)), EPISODES.c.state == "firing"
+    )
+    return {fingerprint for (fingerprint,) in connection.execute(query)}
+
+
 def open_episodes(connection: Connection, fingerprints: Iterable[str]) -> dict[str, OpenEpisode]:
     """Return the open episodes among ``fingerprints``, held against others until the transaction ends."""
     query = (

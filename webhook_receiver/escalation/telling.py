@@ -92,3 +92,10 @@ class Telling:
         people = people or list(self.whom([self.emergency_role], now).people)
         self.tell(transaction, row, people, News(f"update-{row.alerts}", "update", title), now)
         return people
+
+    def tell_told(self, transaction: Transaction, row: Any, incident_ids: Iterable[int], now: datetime) -> list[str]:
+        """Tell those who were told of other incidents what is behind them; returns who they are."""
+        told = (person for number in incident_ids for person in outbox.people_told(transaction, number))
+        people = [person for person in dict.fromkeys(told) if person in self._roster.people]
+        self.tell(transaction, row, people, News(f"cause-{row.alerts}", "update"), now)
+        return people

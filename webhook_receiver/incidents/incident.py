@@ -56,6 +56,8 @@ class EventKind(StrEnum):
     SEVERITY_RAISED = "severity_raised"
     POLICY_CHANGED = "policy_changed"
     ASSIGNED = "assigned"
+    ALERT_JOINED = "alert_joined"
+    NEWS_TOLD = "news_told"
     MERGED = "merged"
     SPLIT = "split"
     SILENCED = "silenced"

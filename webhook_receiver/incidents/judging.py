@@ -12,6 +12,7 @@ from webhook_receiver.incidents.classification import signal_of_alert
 from webhook_receiver.incidents.incident import EventKind, Status
 from webhook_receiver.incidents.judgement import gravest, next_judgement_at, outranks, signal_of_inputs
 from webhook_receiver.incidents.record import PolicySnapshot, Record
+from webhook_receiver.incidents.report import Report
 from wedsync_core.redaction import redact, redact_text
 from wedsync_core.season import RegionFacts
 from wedsync_core.severity import Decision, Signal, WeddingImpact, classify
@@ -39,6 +40,11 @@ class Judging(Record):
         return Judged(
             decision, self._parts.choose_policy(decision), calendar, next_judgement_at(known, calendar, moment)
         )
+
+    def would_sleep(self, transaction: Transaction, report: Report, now: datetime) -> bool:
+        """Return whether something keeps people asleep for what is reported."""
+        decision = self.judge([report.signal], now).decision
+        return self._parts.suppression(transaction, report, decision, now) is not None
 
     def judge_again(self, transaction: Transaction, row: Any, now: datetime) -> bool:
         """Judge an incident that is not over by the calendar of now; returns whether it rose. ``row`` is held."""

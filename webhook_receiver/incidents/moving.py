@@ -77,6 +77,11 @@ class Moving(Record):
         self._withdraw_pages(transaction, incident_id, now)
         return self.held(transaction, incident_id)
 
+    def end_in(self, transaction: Transaction, row: Any, into: int, *, by: str, now: datetime) -> None:
+        """End an incident (its row, held) whose alerts have become another's; it takes no more moves."""
+        store.update_incident(transaction, row.id, {**ended(by, now), "merged_into": into}, now)
+        self._withdraw_pages(transaction, row.id, now)
+
     def reopen(self, transaction: Transaction, incident_id: int, *, by: str, reason: str, now: datetime) -> None:
         """Continue an incident that was resolved: its policy begins anew, at once. One not resolved stays as it is.
 

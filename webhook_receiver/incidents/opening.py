@@ -60,6 +60,7 @@ class Opening(Judging):
             # What was judged by an earlier moment is over: no later day makes it graver.
             "next_judgement_at": None if report.judged_at else judged.next_at,
             "correlation": correlation or {"reported": [redact(inputs_of_signal(report.signal))], "reasons": []},
+            "alerts": 0 if correlation is None else 1,
             "created_at": now,
             "updated_at": now,
         }

@@ -46,6 +46,9 @@ def present_incident(row: Any, updates: Iterable[Any], people: Mapping[str, Pers
     return {
         "id": str(row.id),
         **shown,
+        "merged_into": str(row.merged_into) if row.merged_into is not None else None,
+        "correlation": (row.correlation or {}).get("reasons", []),
+        "escalation_steps": row.policy["steps"],
         "assigned_to": _assignee(row.assigned_to, people),
         "updates": [present_event(event) for event in updates],
     }
@@ -74,6 +77,7 @@ def present_alert(row: Any) -> dict[str, Any]:
         "last_seen_at": _plain(row.last_seen_at),
         "sightings": row.sightings,
         "generator_url": row.generator_url,
+        "correlation": row.correlation,
     }
 
 

@@ -69,7 +69,9 @@ class IncidentSettings(Section):
     reopen_window: Duration = timedelta(minutes=5)
     """An alert that fires again this soon after it cleared continues its episode and its incident."""
     correlation_window: Duration = timedelta(minutes=10)
-    """Alerts of one cause this close together form one incident."""
+    """Alerts of one cause this close together form one incident: counted from its latest alert."""
+    most_alerts: Annotated[int, Field(ge=2, le=1000)] = 200
+    """An incident takes in no more by itself: the next one opens, and wakes, another."""
 
 
 class ReconcileSettings(Section):

@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_correlation_rulings")),
         sa.UniqueConstraint("left", "right", name=op.f("uq_correlation_rulings_left_right")),
     )
+    op.create_index("ix_correlation_rulings_right", "correlation_rulings", ["right"], unique=False)
     op.create_table(
         "duty_leases",
         sa.Column("name", sa.String(length=64), nullable=False),

@@ -1,0 +1,211 @@
+"""Rows of what incidents are about and of what people ruled."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, delete, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+
+from webhook_receiver.correlation.decision import OpenIncident, Part
+from webhook_receiver.incidents.incident import ACTIVE
+from webhook_receiver.schema import EPISODES, INCIDENT_SERVICES, INCIDENTS, RULINGS
+
+_PLACES = 7_359_001
+"""The advisory lock under which alerts are placed and incidents merged. Any number, the same in every replica."""
+_ROWS_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Rulings:
+    """The fingerprints that people put together with an alert, and those they put apart from it."""
+
+    together: frozenset[str]
+    apart: frozenset[str]
+
+
+def hold_places(connection: Connection) -> None:
+    """Let nobody else place an alert until the transaction ends: two replicas would open two incidents for one cause.
+
+    SQLite has one writer at a time anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_PLACES)))
+
+
+def rulings_of(connection: Connection, fingerprint: str) -> Rulings:
+    """Return what people ruled about an alert."""
+    query = select(RULINGS).where(or_(RULINGS.c.left == fingerprint, RULINGS.c.right == fingerprint))
+    verdicts: dict[str, set[str]] = {"together": set(), "apart": set()}
+    for row in connection.execute(query):
+        verdicts[row.verdict].add(row.right if row.left == fingerprint else row.left)
+    return Rulings(frozenset(verdicts["together"]), frozenset(verdicts["apart"]))
+
+
+def rule(
+    connection: Connection,
+    pairs: Iterable[tuple[str, str]],
+    verdict: str,
+    *,
+    by: str,
+    now: datetime,
+) -> None:
+    """Write what a person ruled about pairs of fingerprints; a later ruling replaces an earlier one."""
+    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    ordered = sorted({(min(pair), max(pair)) for pair in pairs if pair[0] != pair[1]})
+    for start in range(0, len(ordered), _ROWS_AT_ONCE):
+        rows = [
+            {"left": left, "right": right, "verdict": verdict, "created_at": now, "created_by": by}
+            for left, right in ordered[start : start + _ROWS_AT_ONCE]
+        ]
+        statement = build(RULINGS).values(rows)
+        changed = {name: statement.excluded[name] for name in ("verdict", "created_at", "created_by")}
+        connection.execute(statement.on_conflict_do_update(index_elements=["left", "right"], set_=changed))
+
+
+def open_incidents(
+    connection: Connection, fingerprint: str, names: Collection[str], rulings: Rulings, since: datetime
+) -> list[OpenIncident]:
+    """Return the incidents not over that an alert may belong to: by a name, by a ruling, or because it was in it."""
+    last = (
+        select(EPISODES.c.incident_id)
+        .where(EPISODES.c.fingerprint == fingerprint, EPISODES.c.incident_id.is_not(None))
+        .order_by(EPISODES.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    by_name = select(INCIDENT_SERVICES.c.incident_id).where(
+        INCIDENT_SERVICES.c.service.in_(list(names)), INCIDENT_SERVICES.c.last_alert_at >= since
+    )
+    found = or_(INCIDENTS.c.id.in_(by_name), INCIDENTS.c.id == last)
+    if rulings.together:
+        ruled = select(EPISODES.c.incident_id).where(EPISODES.c.fingerprint.in_(list(rulings.together)))
+        found = or_(found, INCIDENTS.c.id.in_(ruled))
+    query = (
+        select(
+            INCIDENTS.c.id,
+            INCIDENTS.c.created_at,
+            INCIDENTS.c.alerts,
+            INCIDENTS.c.suppressed_by,
+            (INCIDENTS.c.id == last).label("returned"),
+            INCIDENT_SERVICES.c.service,
+            INCIDENT_SERVICES.c.third_party,
+            INCIDENT_SERVICES.c.facts,
+            INCIDENT_SERVICES.c.last_alert_at,
+        )
+        .join(INCIDENT_SERVICES, INCIDENT_SERVICES.c.incident_id == INCIDENTS.c.id)
+        .where(found, INCIDENTS.c.status.in_([status.value for status in ACTIVE]))
+        .order_by(INCIDENTS.c.id, INCIDENT_SERVICES.c.service)
+    )
+    rows: dict[int, list[Row[Any]]] = {}
+    for row in connection.execute(query):
+        rows.setdefault(row.id, []).append(row)
+    members = _members(connection, rows, rulings.together | rulings.apart)
+    return [
+        OpenIncident(
+            incident_id=incident_id,
+            opened_at=parts[0].created_at,
+            last_alert_at=parts[0].last_alert_at,
+            alerts=parts[0].alerts,
+            parts=tuple(_part(row) for row in parts),
+            suppressed=parts[0].suppressed_by is not None,
+            together=bool(members.get(incident_id, set()) & rulings.together),
+            apart=bool(members.get(incident_id, set()) & rulings.apart),
+            had_this_alert=bool(parts[0].returned),
+        )
+        for incident_id, parts in rows.items()
+    ]
+
+
+def parts_of_incident(connection: Connection, incident_id: int) -> tuple[Part, ...]:
+    """Return what an incident is about."""
+    query = (
+        select(INCIDENT_SERVICES)
+        .where(INCIDENT_SERVICES.c.incident_id == incident_id)
+        .order_by(INCIDENT_SERVICES.c.service)
+    )
+    return tuple(_part(row) for row in connection.execute(query))
+
+
+def write_parts(
+    connection: Connection, incident_id: int, parts: Iterable[Part], last_alert_at: datetime | None
+) -> None:
+    """Write what an incident is about in place of what it was about, and when its latest alert came."""
+    connection.execute(delete(INCIDENT_SERVICES).where(INCIDENT_SERVICES.c.incident_id == incident_id))
+    add_parts(connection, incident_id, parts, last_alert_at)
+
+
+def add_parts(connection: Connection, incident_id: int, parts: Iterable[Part], last_alert_at: datetime | None) -> None:
+    """Write what a new incident is about."""
+    rows = [
+        {
+            "incident_id": incident_id,
+            "service": part.service[:200],
+            "third_party": part.third_party,
+            "facts": {
+                "workflows": sorted(part.workflows),
+                "regions": sorted(part.regions) if part.regions else None,
+                "types": sorted(part.types),
+                "direct": part.direct,
+                "by_rule": part.by_rule,
+            },
+            "last_alert_at": last_alert_at,
+        }
+        for part in parts
+    ]
+    if rows:
+        connection.execute(insert(INCIDENT_SERVICES), rows)
+
+
+def explain_episode(connection: Connection, fingerprint: str, reason: str, sentence: str) -> None:
+    """Keep with an alert that fires why it is where it is."""
+    connection.execute(
+        update(EPISODES)
+        .where(EPISODES.c.fingerprint == fingerprint, EPISODES.c.state == "firing")
+        .values(correlation={"reason": reason, "sentence": sentence})
+    )
+
+
+def move_episodes(connection: Connection, before: int, after: int, fingerprints: Collection[str] | None = None) -> None:
+    """Make the episodes of one incident those of another: all, or those of some fingerprints."""
+    statement = update(EPISODES).where(EPISODES.c.incident_id == before).values(incident_id=after)
+    if fingerprints is not None:
+        statement = statement.where(EPISODES.c.fingerprint.in_(list(fingerprints)))
+    connection.execute(statement)
+
+
+def episodes_of(connection: Connection, incident_id: int) -> Sequence[Row[Any]]:
+    """Return an incident's episodes, oldest first."""
+    return connection.execute(
+        select(EPISODES).where(EPISODES.c.incident_id == incident_id).order_by(EPISODES.c.id)
+    ).all()
+
+
+def _members(connection: Connection, incident_ids: Iterable[int], fingerprints: Collection[str]) -> dict[int, set[str]]:
+    wanted = list(incident_ids)
+    if not wanted or not fingerprints:
+        return {}
+    query = select(EPISODES.c.incident_id, EPISODES.c.fingerprint).where(
+        EPISODES.c.incident_id.in_(wanted), EPISODES.c.fingerprint.in_(list(fingerprints))
+    )
+    found: dict[int, set[str]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.incident_id, set()).add(row.fingerprint)
+    return found
+
+
+def _part(row: Row[Any]) -> Part:
+    facts = row.facts
+    return Part(
+        service=row.service,
+        third_party=row.third_party,
+        workflows=frozenset(facts["workflows"]),
+        regions=frozenset(facts["regions"]) if facts["regions"] else None,
+        types=frozenset(facts["types"]),
+        direct=facts["direct"],
+        by_rule=facts["by_rule"],
+    )
