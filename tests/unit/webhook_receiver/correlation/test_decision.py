@@ -37,10 +37,10 @@ def alert(
     regions: tuple[str, ...] = ("london",),
     third_party: str | None = None,
     direct: bool = False,
-    type: str = "service_failure",
+    kind: str = "service_failure",
     fingerprint: str = "f1",
 ) -> Facts:
-    return Facts(fingerprint, service, type, frozenset(workflows), frozenset(regions), third_party, direct)
+    return Facts(fingerprint, service, kind, frozenset(workflows), frozenset(regions), third_party, direct)
 
 
 def incident(*alerts: Facts, number: int = 1, opened: float = 2, latest: float = 2, size: int = 1) -> OpenIncident:
@@ -60,10 +60,10 @@ PROVIDER = alert("payment", "payment", "booking", regions=(), third_party="payme
     ("new", "known", "reason"),
     [
         (alert("photos", "photo_upload", regions=("sydney",)), UPLOADS, "same_workflow_other_region"),
-        (alert("photos", "photo_upload", type="performance_degradation"), UPLOADS, "same_workflow"),
+        (alert("photos", "photo_upload", kind="performance_degradation"), UPLOADS, "same_workflow"),
         (alert("photos", "photo_upload", direct=True), UPLOADS, "direct_alarm"),
         (UPLOADS, alert("photos", "photo_upload", direct=True), "direct_alarm"),
-        (alert("photos", regions=(), type="error_spike"), UPLOADS, "same_service"),
+        (alert("photos", regions=(), kind="error_spike"), UPLOADS, "same_service"),
         (alert("payment", "payment"), PROVIDER, "third_party_outage"),
         (alert("booking", regions=(), third_party="payment_provider"), PROVIDER, "same_third_party"),
         (alert("booking", "booking"), alert("payment", "payment"), "dependency"),
@@ -85,7 +85,7 @@ def test_alerts_of_one_cause_are_one_incident_and_say_why(new: Facts, known: Fac
         (alert("messaging", "messaging"), UPLOADS),
         (alert("messaging", "messaging"), alert("photos", "photo_upload", "messaging", regions=())),
         (alert("photos", "timeline"), UPLOADS),
-        (alert("photos", regions=("sydney",), type="error_spike"), UPLOADS),
+        (alert("photos", regions=("sydney",), kind="error_spike"), UPLOADS),
         (alert("booking", "booking", regions=("sydney",)), alert("payment", "payment")),
         (alert("photos", "photo_upload"), PROVIDER),
         (alert("timeline", "timeline"), alert("booking", "booking")),
@@ -125,7 +125,9 @@ def test_of_several_that_fit_the_better_reason_decides_and_then_the_older() -> N
     provider, own = incident(PROVIDER, number=7, opened=1), incident(alert("payment", "payment"), number=3, opened=9)
 
     assert placed(alert("payment", "payment"), own, provider).incident_id == 7
-    assert placed(UPLOADS, incident(UPLOADS, number=5, opened=3), incident(UPLOADS, number=4, opened=6)).incident_id == 4
+    assert (
+        placed(UPLOADS, incident(UPLOADS, number=5, opened=3), incident(UPLOADS, number=4, opened=6)).incident_id == 4
+    )
 
 
 def test_a_third_party_that_is_found_after_its_symptoms_folds_them() -> None:
