@@ -80,7 +80,27 @@ def pseudonym(value: str, key: bytes) -> str:
 _SUSPECT = re.compile(r"[=:>@%+(]|--|[0-9]{2}|[A-Za-z0-9_.-]{12}|bearer|basic|pass|pwd", re.IGNORECASE)
 
 
+# Short texts that were found clean: label values and annotations come again with every alert of a storm. A text with a
+# secret in it is never remembered.
+_CLEAN: set[str] = set()
+_LONGEST_REMEMBERED = 256
+_MOST_REMEMBERED = 8192
+
+
 def _clean_text(text: str, limit: int) -> tuple[str, int]:
+    if len(text) > min(limit, _LONGEST_REMEMBERED):
+        return _cleaned(text, limit)
+    if text in _CLEAN:
+        return text, 0
+    cleaned, removed = _cleaned(text, limit)
+    if cleaned == text and not removed:
+        if len(_CLEAN) >= _MOST_REMEMBERED:
+            _CLEAN.clear()
+        _CLEAN.add(text)
+    return cleaned, removed
+
+
+def _cleaned(text: str, limit: int) -> tuple[str, int]:
     text = text[: limit + _OVERLAP]
     removed = 0
     for _ in range(_MOST_ROUNDS):

@@ -42,17 +42,28 @@ class WeddingCalendar:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._log = get_log("calendar")
+        self._remembered: tuple[tuple[datetime, WeddingsInUse | None], dict[str, RegionFacts]] | None = None
 
     def facts(self, now: datetime) -> dict[str, RegionFacts]:
-        """Return the facts of every region at ``now``; without a list every Saturday is a wedding day."""
+        """Return the facts of every region at ``now``; without a list every Saturday is a wedding day.
+
+        A second's facts are worked out once, as of its beginning: everything here begins on a whole second, and a
+        storm asks with every alert.
+        """
         known = self.source.current() if self.source else None
-        return facts(
-            now,
+        moment = now.replace(microsecond=0)
+        remembered = self._remembered
+        if remembered is not None and remembered[0] == (moment, known):
+            return dict(remembered[1])
+        found = facts(
+            moment,
             self.regions.values(),
             known.index if known else None,
             weddings_needed=self._settings.weddings_needed,
             list_is_fresh=known.list_is_fresh if known else False,
         )
+        self._remembered = ((moment, known), found)
+        return dict(found)
 
     def weddings(self) -> WeddingsInUse | None:
         """Return the list in use; None when no source is configured."""
