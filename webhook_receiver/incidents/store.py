@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, text, update
+from sqlalchemy import Row, bindparam, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
@@ -16,16 +16,26 @@ from webhook_receiver.schema import ACKNOWLEDGEMENTS, ANSWERS, EPISODES, EVENTS,
 IncidentRow = Row[Any]
 
 
+_ACTIVE = [status.value for status in ACTIVE]
+# The statements of the way of an alert are built once: building one costs more than running it.
+_INSERT = {
+    dialect: build(INCIDENTS)
+    .on_conflict_do_nothing(index_elements=["dedup_key"], index_where=text("status <> 'resolved'"))
+    .returning(INCIDENTS.c.id)
+    for dialect, build in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+}
+_FIND = select(INCIDENTS).where(INCIDENTS.c.id == bindparam("incident"))
+_HOLD = _FIND.with_for_update()
+_UPDATE = update(INCIDENTS).where(INCIDENTS.c.id == bindparam("incident"))
+_COUNT_OPEN = (
+    select(INCIDENTS.c.severity, func.count()).where(INCIDENTS.c.status.in_(_ACTIVE)).group_by(INCIDENTS.c.severity)
+)
+_ADD_EVENT = insert(EVENTS)
+
+
 def insert_incident(connection: Connection, values: Mapping[str, Any]) -> int | None:
     """Write a new incident; returns its number, or None while another of its ``dedup_key`` is not resolved."""
-    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = (
-        build(INCIDENTS)
-        .values(values)
-        .on_conflict_do_nothing(index_elements=["dedup_key"], index_where=text("status <> 'resolved'"))
-        .returning(INCIDENTS.c.id)
-    )
-    return connection.execute(statement).scalar_one_or_none()
+    return connection.execute(_INSERT[connection.dialect.name], dict(values)).scalar_one_or_none()
 
 
 def find_by_dedup_key(connection: Connection, dedup_key: str) -> int | None:
@@ -38,14 +48,13 @@ def find_by_dedup_key(connection: Connection, dedup_key: str) -> int | None:
 
 def find_incident(connection: Connection, incident_id: int, *, lock: bool = False) -> IncidentRow | None:
     """Return an incident, held against others until the transaction ends when ``lock``."""
-    query = select(INCIDENTS).where(INCIDENTS.c.id == incident_id)
     # SQLite has no row locks and needs none: its writers hold the whole database.
-    return connection.execute(query.with_for_update() if lock else query).one_or_none()
+    return connection.execute(_HOLD if lock else _FIND, {"incident": incident_id}).one_or_none()
 
 
 def update_incident(connection: Connection, incident_id: int, values: Mapping[str, Any], now: datetime) -> None:
     """Change an incident that the caller holds."""
-    connection.execute(update(INCIDENTS).where(INCIDENTS.c.id == incident_id).values(**values, updated_at=now))
+    connection.execute(_UPDATE, {**values, "updated_at": now, "incident": incident_id})
 
 
 def active_incidents(connection: Connection, limit: int) -> Sequence[IncidentRow]:
@@ -66,12 +75,7 @@ def active_incidents(connection: Connection, limit: int) -> Sequence[IncidentRow
 
 def open_counts(connection: Connection) -> dict[str, int]:
     """Return how many incidents are not over, by severity."""
-    query = (
-        select(INCIDENTS.c.severity, func.count())
-        .where(INCIDENTS.c.status.in_([status.value for status in ACTIVE]))
-        .group_by(INCIDENTS.c.severity)
-    )
-    return dict(tuple(row) for row in connection.execute(query))
+    return dict(tuple(row) for row in connection.execute(_COUNT_OPEN))
 
 
 def due_escalations(connection: Connection, now: datetime, limit: int) -> list[int]:
@@ -174,11 +178,8 @@ def add_event(
     detail: Mapping[str, Any] | None = None,
 ) -> None:
     """Append to an incident's log."""
-    connection.execute(
-        insert(EVENTS).values(
-            incident_id=incident_id, created_at=now, kind=kind.value, actor=actor, detail=dict(detail or {})
-        )
-    )
+    values = {"incident_id": incident_id, "created_at": now, "kind": kind.value, "actor": actor}
+    connection.execute(_ADD_EVENT, {**values, "detail": dict(detail or {})})
 
 
 def events_of(connection: Connection, incident_ids: Iterable[int], latest: int) -> dict[int, list[Row[Any]]]:

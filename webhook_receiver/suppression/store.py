@@ -6,12 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy import Row, bindparam, insert, or_, select, update
 from sqlalchemy.engine import Connection
 
 from webhook_receiver.incidents.incident import Status
 from webhook_receiver.schema import EPISODES, INCIDENTS, MAINTENANCE
 from webhook_receiver.suppression.rules import RULE, WINDOW
+
+# Asked for every incident that opens: built once.
+_OPEN_WINDOWS = select(MAINTENANCE).where(
+    MAINTENANCE.c.starts_at <= bindparam("now"),
+    MAINTENANCE.c.ends_at > bindparam("now"),
+    MAINTENANCE.c.cancelled_at.is_(None),
+)
 
 
 def insert_window(connection: Connection, values: Mapping[str, Any]) -> Row[Any]:
@@ -31,10 +38,7 @@ def cancel_window(connection: Connection, window_id: int, now: datetime) -> None
 
 def open_windows(connection: Connection, now: datetime) -> Sequence[Row[Any]]:
     """Return the windows that are open."""
-    query = select(MAINTENANCE).where(
-        MAINTENANCE.c.starts_at <= now, MAINTENANCE.c.ends_at > now, MAINTENANCE.c.cancelled_at.is_(None)
-    )
-    return connection.execute(query).all()
+    return connection.execute(_OPEN_WINDOWS, {"now": now}).all()
 
 
 def latest_windows(connection: Connection, limit: int) -> Sequence[Row[Any]]:
