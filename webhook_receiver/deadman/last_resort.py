@@ -169,12 +169,13 @@ class LastResort:
         except (Malformed, NotUnderstood) as error:
             return [unreadable(error)]
         sightings: list[Sighting] = []
+        poison: list[Emergency] = []
         for alert in message.alerts:
             try:
                 sightings.append(read_alert(alert, self._clock.now()))
             except NotUnderstood as error:
-                return [*emergencies(sightings, critical), unreadable(error)]
-        return emergencies(sightings, critical)
+                poison.append(unreadable(error))
+        return [*emergencies(sightings, critical), *poison[:1]]
 
     def _send(self, found: Sequence[Emergency]) -> int:
         page = compose_last_resort(found, self._base_url)

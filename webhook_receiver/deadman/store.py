@@ -80,7 +80,9 @@ def _messages(connection: Connection, late: datetime) -> Finding:
 
 def _stranded(connection: Connection, late: datetime) -> Finding:
     """Return open incidents that nothing will ever look at; a policy without repeat that has run out is no such."""
-    query = select(INCIDENTS.c.policy, INCIDENTS.c.escalation_cycle, INCIDENTS.c.severity_rank, INCIDENTS.c.updated_at)
+    query = select(
+        INCIDENTS.c.policy, INCIDENTS.c.current_escalation_level, INCIDENTS.c.severity_rank, INCIDENTS.c.updated_at
+    )
     rows = connection.execute(
         query.where(
             INCIDENTS.c.status == Status.OPEN.value,
@@ -89,7 +91,11 @@ def _stranded(connection: Connection, late: datetime) -> Finding:
             INCIDENTS.c.updated_at < late,
         ).limit(1000)
     ).all()
-    stranded = [row for row in rows if row.policy.get("repeat_every") is not None or not row.escalation_cycle]
+    stranded = [
+        row
+        for row in rows
+        if row.policy.get("repeat_every") is not None or row.current_escalation_level <= len(row.policy["steps"])
+    ]
     since = min((row.updated_at for row in stranded if row.severity_rank >= _CRITICAL), default=None)
     return Finding(Kind.INCIDENT_WITHOUT_NEXT_STEP, len(stranded), since)
 
