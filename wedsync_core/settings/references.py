@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from wedsync_core.problems import FieldProblem
+from wedsync_core.season.localtime import load_zone
 from wedsync_core.settings.channels import EmailChannel
 from wedsync_core.settings.model import Settings
 from wedsync_core.settings.people import OnSchedule, Person
@@ -25,9 +25,9 @@ def _zones(settings: Settings) -> Iterator[FieldProblem]:
     }
     for path, zone in named.items():
         try:
-            ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            yield FieldProblem(f"{path}.zone", f"there is no time zone {zone!r}")
+            load_zone(zone)
+        except ValueError as error:
+            yield FieldProblem(f"{path}.zone", str(error))
 
 
 def _people(settings: Settings) -> Iterator[FieldProblem]:

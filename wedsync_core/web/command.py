@@ -11,6 +11,7 @@ from wedsync_core.settings import ConfigurationInvalid, Settings, load_settings
 from wedsync_core.settings.model import ListenSettings
 from wedsync_core.telemetry.logs import configure_logs
 from wedsync_core.web.server import RunningService, Server
+from wedsync_core.weddings.zones import use_newest_zones
 
 
 def serve(
@@ -19,6 +20,8 @@ def serve(
     listen: Callable[[Settings], ListenSettings],
 ) -> int:
     """Serve until stopped. The file is ``WEDSYNC_CONFIG``, ``wedsync.yml`` by default. Returns the exit status."""
+    # Before the settings: reading them loads the zones of the regions, and a loaded zone keeps its rules.
+    use_newest_zones()
     try:
         settings = load_settings(Path(os.environ.get("WEDSYNC_CONFIG", "wedsync.yml")), os.environ)
     except ConfigurationInvalid as error:
