@@ -22,7 +22,7 @@ from exporters.errors.classification import Surroundings
 from exporters.errors.intake import ErrorIntake
 from exporters.errors.metrics import ErrorMetrics
 from tests.fakes import FakeClock
-from wedsync_core.season import Region, WeddingIndex, facts
+from wedsync_core.season import Region, Wedding, WeddingIndex, facts
 from wedsync_core.severity import SeveritySettings
 from wedsync_core.storage import Database, migrate
 from wedsync_core.web.application import create_service
@@ -75,7 +75,13 @@ class ErrorDesk:
 
 @contextmanager
 def open_error_desk(
-    tmp_path: Path, database_url: str, start: datetime, alertmanagers: Sequence[str], *, many_users: int = 100
+    tmp_path: Path,
+    database_url: str,
+    start: datetime,
+    alertmanagers: Sequence[str],
+    *,
+    many_users: int = 100,
+    weddings: Sequence[Wedding] = (),
 ) -> Iterator[ErrorDesk]:
     database, clock, registry = Database(database_url), FakeClock(start), CollectorRegistry()
     migrate(database, "exporters")
@@ -87,10 +93,10 @@ def open_error_desk(
         metrics=AlarmMetrics(registry),
     )
     metrics = ErrorMetrics(registry, SERVICES)
-    weddings = WeddingIndex()
+    known = WeddingIndex(weddings)
 
     def calendar(now: datetime) -> Any:
-        return facts(now, REGIONS, weddings)
+        return facts(now, REGIONS, known)
 
     intake = ErrorIntake(
         database=database,

@@ -4,7 +4,9 @@ import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import fields
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -15,11 +17,12 @@ from demo.stack.loopback import free_port
 from demo.stack.services import Server
 from exporters.alarm.alertmanager import post_over_http
 from exporters.alarm.contract import Alarm
-from exporters.alarm.decision import Outcome, opened, payload
+from exporters.alarm.decision import LASTS, Outcome, opened, payload
 from tests.error_desk import lost_photo, open_error_desk
 from tests.fakes import FakeAlertmanager
 from tests.waiting import wait_until
 from wedsync_core.clock import SystemClock
+from wedsync_core.season import Wedding
 
 pytestmark = pytest.mark.real
 
@@ -62,6 +65,43 @@ def test_what_the_real_alertmanager_says_of_a_bad_label_is_a_refusal(real_alertm
     for labels in ({}, {"": "x"}):
         bad = payload(opened(Alarm("v1:0", "", labels, {}, 3, now), 1, now), now)
         assert post(real_alertmanager, [bad]).outcome is Outcome.REFUSED
+
+
+def test_when_the_errors_stop_the_alarm_runs_out_and_its_incident_resolves(
+    tmp_path: Path, alertmanager_binary: Path
+) -> None:
+    clock = SystemClock()
+    ground = Ground(tmp_path, Ports(**{field.name: free_port() for field in fields(Ports)}))
+    ground.prepare(clock.now())
+    configuration = ground.configuration / "alertmanager" / "alertmanager.yml"
+    data, log = ground.folder / "alertmanager", ground.log("alertmanager")
+    server = Server(alertmanager_binary, configuration, ground.ports.alertmanager, data, log)
+    incidents, headers = f"{ground.url('receiver')}/api/monitoring/incidents", _bearer(ground, "viewer")
+
+    def ask(path: str) -> Any:
+        return requests.get(f"{incidents}{path}", headers=headers, timeout=5).json()
+
+    with services.alertmanager(server), services.webhook_receiver(ground):
+        opened_at = clock.now() - LASTS
+        today = Wedding("priya-tom", "Europe/London", opened_at, opened_at + timedelta(hours=1), "london")
+        url = f"sqlite:///{tmp_path / 'errors.db'}"
+        with open_error_desk(tmp_path, url, opened_at, [ground.url("alertmanager")], weddings=[today]) as desk:
+            # The last report came almost five minutes ago: what is left of its alarm is a few seconds.
+            desk.clock.set(clock.now() - LASTS + timedelta(seconds=8))
+            assert desk.report().get_json()["alertTriggered"]
+            assert desk.poster.turn() == 1
+            wait_until(lambda: bool(ask("/active")))
+            (incident,) = ask("/active")
+            assert incident["severity"] == "critical"
+            assert incident["title"] == "photos: PhotoLost: photo 812 of album 99 is gone"
+            # Nothing more is reported, so nothing more is posted, and Alertmanager sees it end.
+            desk.clock.advance(LASTS)
+            desk.poster.turn()
+            assert desk.metric("wedsync_alarms_active") == 0
+            assert desk.metric("wedsync_alarms_posted_total", {"outcome": "accepted"}) == 1
+            wait_until(lambda: ask(f"/{incident['id']}")["status"] == "resolved", 60)
+            assert ask(f"/{incident['id']}")["resolved_by"] == "alertmanager"
+            assert ask("/active") == []
 
 
 def test_what_was_answered_for_survives_kill_9_and_its_alarm_is_posted(tmp_path: Path) -> None:
