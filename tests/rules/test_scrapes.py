@@ -41,7 +41,7 @@ def test_what_paging_hangs_on_is_asked_every_few_seconds(
     intervals = {
         name: job.get("scrape_interval", prometheus["global"]["scrape_interval"]) for name, job in jobs.items()
     }
-    assert {name: intervals[name] for name in OURS} == {"exporters": "5s", "webhook_receiver": "5s", "wedsync": "3s"}
+    assert {name: intervals[name] for name in OURS} == {"exporters": "5s", "webhook_receiver": "5s", "wedsync": "2s"}
     for name, interval in intervals.items():
         timeout = jobs[name].get("scrape_timeout", prometheus["global"]["scrape_timeout"])
         assert promql.parse_duration(timeout) < promql.parse_duration(interval)
@@ -50,7 +50,9 @@ def test_what_paging_hangs_on_is_asked_every_few_seconds(
 
 def test_what_decides_on_paging_is_evaluated_at_once(rules: list[dict[str, Any]]) -> None:
     intervals = {rule.get("alert", rule.get("record")): rule["interval"] for rule in rules}
-    for name in ("WorkflowFailing", "PhotoUploadsLost", "WorkflowDataLost", "ServiceDown", "ReceiverDown"):
+    for name in ("WorkflowFailing", "PhotoUploadsLost", "WorkflowDataLost"):
+        assert intervals[name] == "1s"
+    for name in ("ServiceDown", "ReceiverDown"):
         assert intervals[name] == "2s"
     assert intervals["region:workflow_failure_ratio:threshold_in_force"] == "5s"
 
