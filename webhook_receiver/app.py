@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -25,9 +26,13 @@ from webhook_receiver.incidents.api import create_incidents_blueprint
 from webhook_receiver.incidents.metrics import IncidentMetrics
 from webhook_receiver.incidents.service import CalendarFacts, Incidents, Parts
 from webhook_receiver.notify import outbox
+from webhook_receiver.notify.api import create_links_blueprint
 from webhook_receiver.notify.channels import Channel, build_channels
-from webhook_receiver.notify.metrics import DeliveryMetrics
+from webhook_receiver.notify.claiming import Claiming
+from webhook_receiver.notify.metrics import DeliveryMetrics, LinkMetrics
 from webhook_receiver.notify.pipeline import Delivery
+from webhook_receiver.notify.sending import Sending
+from webhook_receiver.notify.service import Links
 from webhook_receiver.oncall.api import create_oncall_blueprint
 from webhook_receiver.oncall.metrics import OnCallMetrics
 from webhook_receiver.oncall.overrides import Overrides
@@ -137,12 +142,17 @@ def build_receiver(
         database=database, incidents=incidents, correlation=correlation, clock=time, metrics=alert_metrics
     )
     ways_out = channels or build_channels(settings.channels, settings.data_dir)
-    delivery = Delivery(
+    links = Links(
+        settings.acknowledge_links,
+        base_url=settings.receiver.url,
         database=database,
-        channels=ways_out,
+        acknowledge=lambda transaction, grant, note, now: incidents.acknowledge(
+            transaction, grant.incident_id, by=grant.person, note=note, now=now
+        ),
         clock=time,
-        metrics=DeliveryMetrics(registry, settings.channels),
+        metrics=LinkMetrics(registry),
     )
+    delivery = open_delivery(settings, database, ways_out, links, time, registry)
     watchdog = Watchdog(database=database, incidents=incidents, clock=time, late_after=settings.watchdog.late_after)
     ticker = Ticker(
         (
@@ -193,6 +203,7 @@ def build_receiver(
                 database=database, incidents=incidents, people=settings.people, clock=time, wake=ticker.wake
             ),
             create_escalation_blueprint(database=database, escalation=escalation, wake=ticker.wake),
+            create_links_blueprint(links=links),
             create_maintenance_blueprint(database=database, suppression=suppression, clock=time, wake=ticker.wake),
             create_silences_blueprint(
                 silences=Silences(database=database, alertmanagers=asked.alertmanagers, clock=time)
@@ -221,6 +232,36 @@ def _oncall(
         metrics=metrics,
     )
     return on_call, reviewer
+
+
+def open_delivery(
+    settings: Settings,
+    database: Database,
+    channels: Mapping[str, Channel],
+    links: Links,
+    clock: Clock,
+    registry: CollectorRegistry,
+) -> Delivery:
+    """Return what sends the pages of the outbox."""
+    metrics = DeliveryMetrics(registry, settings.channels)
+    sending = Sending(
+        database=database,
+        channels=channels,
+        longest={name: written.longest for name, written in settings.channels.items()},
+        base_url=settings.receiver.url,
+        link_to=links.address,
+        link_expires=links.expires,
+        clock=clock,
+        metrics=metrics,
+    )
+    return Delivery(
+        database=database,
+        claiming=Claiming(settings.channels),
+        sending=sending,
+        channels=channels,
+        clock=clock,
+        metrics=metrics,
+    )
 
 
 def sources_of(settings: Settings) -> Sources:

@@ -49,7 +49,7 @@ class IncidentCollector(Collector):
         with self._database.read() as transaction:
             open_counts = incidents.open_counts(transaction)
             overdue = incidents.most_overdue(transaction)
-            depth, oldest = outbox.backlog(transaction)
+            depth, oldest = outbox.backlog(transaction, now)
             quarantined = alerts.quarantined_count(transaction)
             watchdog = alerts.watchdog_last_seen(transaction)
         by_severity = GaugeMetricFamily("wedsync_incidents_open", "Incidents not resolved.", labels=["severity"])

@@ -58,13 +58,14 @@ class Telling:
             level=row.current_escalation_level,
             repeated=news.repeated,
             purpose=news.purpose,
+            missed=row.missed,
         )
         page = compose(told, self._base_url)
         planned = [one for person in people for one in plan(person, self._roster.people[person], row.severity, now)]
         return sum(
             outbox.queue(
                 transaction,
-                key=f"incident-{row.id}-{news.key}-{one.person}-{one.channel}",
+                chain=f"incident-{row.id}-{news.key}-{one.person}",
                 incident_id=row.id,
                 planned=one,
                 page=page,

@@ -108,10 +108,11 @@ def create_incidents_blueprint(
             updates = store.events_of(transaction, [incident_id], ALL_UPDATES)[incident_id]
             alerts = store.alerts_of(transaction, incident_id)
             pages = store.notifications_of(transaction, incident_id)
+            calls = store.calls_of(transaction, pages)
         shown = present_incident(row, (), people)
         shown["updates"] = [present_event(event) for event in updates]
         shown["alerts"] = [present_alert(alert) for alert in alerts]
-        shown["notifications"] = [present_notification(page) for page in pages]
+        shown["notifications"] = [present_notification(page, calls.get(page.id, ())) for page in pages]
         return json_response(shown)
 
     @room.post("/<int:incident_id>/acknowledge")

@@ -81,17 +81,31 @@ def present_alert(row: Any) -> dict[str, Any]:
     }
 
 
-def present_notification(row: Any) -> dict[str, Any]:
-    """Return one page and how far it got; never its address."""
+def present_notification(row: Any, calls: Iterable[Any]) -> dict[str, Any]:
+    """Return one page, how far it got, and each call of a provider that carried it; never its address."""
+    waits = row.state == "queued" and row.hold is not None
     return {
         "person": row.person,
         "channel": row.channel,
-        "state": row.state,
+        "state": "held" if waits and row.hold == "quiet_hours" else row.state,
+        "purpose": row.purpose,
         "attempts": row.attempts,
         "escalation_level": row.message.get("escalation_level"),
+        "waits": {"for": row.hold, "until": _plain(row.due_at)} if waits else None,
+        "bundle": row.bundle if row.bundle != row.idempotency_key else None,
         "created_at": _plain(row.created_at),
         "finished_at": _plain(row.finished_at),
         "last_error": row.last_error,
+        "attempts_log": [
+            {
+                "started_at": _plain(call.started_at),
+                "finished_at": _plain(call.finished_at),
+                "outcome": call.outcome,
+                "problem": call.problem,
+                "pages": call.pages,
+            }
+            for call in calls
+        ],
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from webhook_receiver.incidents.incident import ACTIVE, EventKind, Status
-from webhook_receiver.schema import ACKNOWLEDGEMENTS, ANSWERS, EPISODES, EVENTS, INCIDENTS, NOTIFICATIONS
+from webhook_receiver.schema import ACKNOWLEDGEMENTS, ANSWERS, ATTEMPTS, EPISODES, EVENTS, INCIDENTS, NOTIFICATIONS
 
 IncidentRow = Row[Any]
 
@@ -210,6 +211,21 @@ def notifications_of(connection: Connection, incident_id: int) -> Sequence[Row[A
     """Return the pages queued for an incident, oldest first."""
     query = select(NOTIFICATIONS).where(NOTIFICATIONS.c.incident_id == incident_id).order_by(NOTIFICATIONS.c.id)
     return connection.execute(query).all()
+
+
+def calls_of(connection: Connection, pages: Iterable[Row[Any]]) -> dict[int, list[Row[Any]]]:
+    """Return the calls of a provider that carried each page (rows of notifications), oldest first."""
+    carried: defaultdict[str, list[Row[Any]]] = defaultdict(list)
+    for page in pages:
+        for key in {page.idempotency_key, page.bundle} - {None}:
+            carried[key].append(page)
+    found: dict[int, list[Row[Any]]] = defaultdict(list)
+    query = select(ATTEMPTS).where(ATTEMPTS.c.message_key.in_(list(carried))).order_by(ATTEMPTS.c.id)
+    for call in connection.execute(query):
+        for page in carried[call.message_key]:
+            if call.started_at >= page.created_at:  # a bundle may be older than a page that joined it
+                found[page.id].append(call)
+    return found
 
 
 def recall_answer(connection: Connection, operation: str, key: str) -> tuple[str, Any] | None:

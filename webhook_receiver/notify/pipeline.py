@@ -1,149 +1,122 @@
-"""The way of one page: claimed, checked once more, sent, recorded. At least once; a repeat carries the same key."""
+"""Delivery: finds what is due in the outbox and keeps it moving, each channel behind a wall of its own."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 
-from webhook_receiver.incidents import store as incident_store
-from webhook_receiver.incidents.incident import EventKind
-from webhook_receiver.notify import outbox
-from webhook_receiver.notify.channels import Channel, ChannelError, Envelope
+from webhook_receiver.notify import sending_store as store
+from webhook_receiver.notify.claiming import Claiming
 from webhook_receiver.notify.metrics import DeliveryMetrics
-from webhook_receiver.notify.outbox import Claimed
-from webhook_receiver.notify.retry import Retry, after_failure
+from webhook_receiver.notify.sending import Sending
+from webhook_receiver.notify.sending_store import Message
 from wedsync_core.clock import Clock
 from wedsync_core.problems import Unavailable
 from wedsync_core.storage import Database
 from wedsync_core.telemetry.logs import get_log
 
-SENDERS = 8
-"""Pages on the wire at once. One provider that hangs holds as many as it has pages, for its timeout and no longer."""
+SENDERS = 4
+"""Messages of one channel on the wire at once. A provider that hangs holds these and no other channel's."""
+_NO_CHANNEL = ""
+"""The pool that gives up pages of channels that are no more."""
 
 
 class Delivery:
-    """Sends what is due in the outbox, several pages at once."""
+    """Sends what is due, several messages of each channel at once."""
 
     def __init__(
         self,
         *,
         database: Database,
-        channels: Mapping[str, Channel],
+        claiming: Claiming,
+        sending: Sending,
+        channels: Iterable[str],
         clock: Clock,
         metrics: DeliveryMetrics,
     ) -> None:
         self._database = database
-        self._channels = channels
+        self._claiming = claiming
+        self._sending = sending
         self._clock = clock
         self._metrics = metrics
         self._log = get_log("notify")
-        self._senders = ThreadPoolExecutor(SENDERS, thread_name_prefix="sender")
-        self._on_the_wire = 0
+        self._stopping = threading.Event()
+        self._pools = {
+            name: ThreadPoolExecutor(SENDERS, thread_name_prefix=f"sender-{name}") for name in (*channels, _NO_CHANNEL)
+        }
+        self._on_the_wire = dict.fromkeys(self._pools, 0)
         self._slots = threading.Condition()
 
     def send_due(self) -> int:
-        """Claim pages for the free senders and start sending; returns how many, without waiting for the wire."""
+        """Claim for the free senders and start sending; returns how many messages, without waiting for the wire."""
         with self._slots:
-            free = SENDERS - self._on_the_wire
-        if free <= 0:
-            return 0
-        with self._database.write() as transaction:
-            claimed = outbox.claim(transaction, self._clock.now(), free)
+            rooms = {name: SENDERS - busy for name, busy in self._on_the_wire.items() if name != _NO_CHANNEL}
+        messages = self._claim(rooms)
         with self._slots:
-            self._on_the_wire += len(claimed)
-        for page in claimed:
-            self._senders.submit(self._send_and_free, page)
-        return len(claimed)
+            for message in messages:
+                self._on_the_wire[self._pool_of(message)] += 1
+        for message in messages:
+            self._pools[self._pool_of(message)].submit(self._work, message)
+        return len(messages)
 
     def wait_until_idle(self, timeout: float) -> bool:
         """Wait for the wire to be empty; returns whether it is."""
         with self._slots:
-            return self._slots.wait_for(lambda: self._on_the_wire == 0, timeout)
+            return self._slots.wait_for(lambda: not any(self._on_the_wire.values()), timeout)
 
     def stop(self) -> None:
         """Let what is on the wire finish; what is only queued stays in the outbox for the next start."""
-        self._senders.shutdown(wait=True, cancel_futures=True)
+        self._stopping.set()
+        for pool in self._pools.values():
+            pool.shutdown(wait=True, cancel_futures=True)
 
-    def _send_and_free(self, claimed: Claimed) -> None:
+    def _claim(self, rooms: Mapping[str, int]) -> list[Message]:
+        now = self._clock.now()
+        if not any(room > 0 for room in rooms.values()):
+            return []
+        with self._database.read() as transaction:
+            if not store.anything_due(transaction, now):
+                return []
+        with self._database.write() as transaction:
+            store.lock(transaction)
+            lost = store.take_over_lost(transaction, now)
+            messages = self._claiming.claim(transaction, now, rooms)
+        if lost:
+            self._metrics.lease_expiries.inc(lost)
+            self._log.warning("sender_lost", calls=lost)
+        return messages
+
+    def _work(self, message: Message) -> None:
+        """Send, and go on with what is due for the same channel until nothing is."""
+        pool = self._pool_of(message)
+        following: list[Message] = [message]
         try:
-            self.send_one(claimed)
-        except Unavailable:
-            # The outcome could not be recorded: the lease runs out and the page goes again, marked as a repeat.
-            self._log.error("page_outcome_not_recorded", notification=claimed.notification_id)
-        except Exception:  # noqa: BLE001 -- the top of a sender: a fault in one page must not cost the others theirs
-            self._log.exception("page_sender_failed", notification=claimed.notification_id)
+            while following:
+                for one in following:
+                    self._send(one)
+                following = self._next(message.channel)
         finally:
             with self._slots:
-                self._on_the_wire -= 1
+                self._on_the_wire[pool] -= 1
                 self._slots.notify_all()
 
-    def send_one(self, claimed: Claimed) -> None:
-        """Send one claimed page and record what came of it. Raises Unavailable when that cannot be recorded."""
-        with self._database.read() as transaction:
-            wanted = outbox.still_wanted(transaction, claimed)
-        if not wanted:
-            self._finish(claimed, "cancelled", "acknowledged or resolved before it went out", None)
-            return
+    def _send(self, message: Message) -> None:
         try:
-            self._channel(claimed).send(self._envelope(claimed))
-        except ChannelError as error:
-            self._failed(claimed, str(error), permanent=error.permanent)
-            return
-        sent_at = self._clock.now()
-        self._metrics.pages.labels(claimed.channel, "sent").inc()
-        self._metrics.delay.observe(max((sent_at - claimed.due_at).total_seconds(), 0.0))
-        self._finish(claimed, "sent", None, None)
+            self._sending.send(message)
+        except Unavailable:
+            # The outcome could not be recorded: the lease runs out and the page goes again, marked as a repeat.
+            self._log.error("page_outcome_not_recorded", call=message.call_id)
+        except Exception:  # noqa: BLE001 -- the top of a sender: a fault in one page must not cost the others theirs
+            self._log.exception("page_sender_failed", call=message.call_id)
 
-    def _channel(self, claimed: Claimed) -> Channel:
-        channel = self._channels.get(claimed.channel)
-        if channel is None:
-            # Queued by an earlier configuration that had this channel.
-            raise ChannelError(f"there is no channel {claimed.channel!r} any more", permanent=True)
-        return channel
+    def _next(self, channel: str) -> list[Message]:
+        if self._stopping.is_set() or channel not in self._pools:
+            return []
+        try:
+            return self._claim({**dict.fromkeys(self._pools, 0), channel: 1})
+        except Unavailable:
+            return []  # the ticker finds it as soon as the database is back
 
-    def _envelope(self, claimed: Claimed) -> Envelope:
-        return Envelope(
-            idempotency_key=claimed.idempotency_key,
-            person=claimed.person,
-            address=claimed.address,
-            page=claimed.page,
-            sent_at=self._clock.now(),
-            maybe_repeat=claimed.maybe_sent_before,
-        )
-
-    def _failed(self, claimed: Claimed, error: str, *, permanent: bool) -> None:
-        retry: Retry = after_failure(claimed.attempt, permanent=permanent, now=self._clock.now())
-        outcome = "failed" if retry.at else "abandoned"
-        self._metrics.pages.labels(claimed.channel, outcome).inc()
-        self._log.warning(
-            "page_failed",
-            incident=claimed.incident_id,
-            channel=claimed.channel,
-            attempt=claimed.attempt,
-            outcome=outcome,
-            error=error,
-        )
-        self._finish(claimed, "queued" if retry.at else "failed", error, retry.at)
-
-    def _finish(self, claimed: Claimed, state: str, error: str | None, due_at: datetime | None) -> None:
-        now = self._clock.now()
-        with self._database.write() as transaction:
-            mine = outbox.finish(transaction, claimed, state=state, now=now, error=error, due_at=due_at)
-            kind = _LOGGED.get(state)
-            if mine and kind is not None and (state != "queued" or claimed.attempt == 1):
-                detail = {"person": claimed.person, "channel": claimed.channel, "attempt": claimed.attempt}
-                if error:
-                    detail["error"] = error
-                incident_store.add_event(
-                    transaction, claimed.incident_id, kind, actor="receiver", now=now, detail=detail
-                )
-
-
-_LOGGED = {
-    "sent": EventKind.PAGE_SENT,
-    "failed": EventKind.PAGE_FAILED,
-    "queued": EventKind.PAGE_FAILED,  # the first failure of a page is worth a line, the sixtieth is not
-    "cancelled": EventKind.PAGE_CANCELLED,
-}
+    def _pool_of(self, message: Message) -> str:
+        return message.channel if message.channel in self._pools else _NO_CHANNEL

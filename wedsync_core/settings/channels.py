@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from wedsync_core.settings.duration import Duration
 from wedsync_core.settings.section import Port, Section
 
+Timeout = Annotated[Duration, Field(gt=timedelta(), le=timedelta(seconds=20))]
+"""Of one call of a provider. A page claimed for sending is given to another sender after thirty seconds."""
+
 
 class ChannelLimit(Section):
     """How many messages one person gets by a channel in a span; what is over it is bundled, never dropped."""
 
     messages: Annotated[int, Field(ge=2, le=1000)] = 10
-    per: Duration = timedelta(minutes=5)
+    per: Annotated[Duration, Field(gt=timedelta())] = timedelta(minutes=5)
 
 
 class ConsoleChannel(Section):
@@ -24,6 +27,7 @@ class ConsoleChannel(Section):
 
     kind: Literal["console"]
     file: Path | None = None
+    longest: ClassVar[int] = 16_000
     limit: ChannelLimit | None = None
 
 
@@ -33,7 +37,8 @@ class WebhookChannel(Section):
     kind: Literal["webhook"]
     url: Annotated[str, Field(pattern=r"^https?://")]
     signing_key_file: Path
-    timeout: Duration = timedelta(seconds=5)
+    timeout: Timeout = timedelta(seconds=5)
+    longest: ClassVar[int] = 16_000
     limit: ChannelLimit | None = ChannelLimit()
 
 
@@ -47,7 +52,8 @@ class EmailChannel(Section):
     encryption: Literal["starttls", "tls", "none"] = "starttls"
     username: str | None = None
     password_file: Path | None = None
-    timeout: Duration = timedelta(seconds=10)
+    timeout: Timeout = timedelta(seconds=10)
+    longest: ClassVar[int] = 16_000
     limit: ChannelLimit | None = ChannelLimit()
 
 
@@ -57,7 +63,9 @@ class AppriseChannel(Section):
     kind: Literal["apprise"]
     url_file: Path
     """A secret: the service's URL in Apprise's form, ``{address}`` standing for the person's address."""
-    timeout: Duration = timedelta(seconds=15)
+    timeout: Timeout = timedelta(seconds=15)
+    longest: Annotated[int, Field(ge=800, le=16_000)] = 1_500
+    """Characters in one message. Services cut or refuse more: a text message 1,600, Discord 2,000, Telegram 4,096."""
     limit: ChannelLimit | None = ChannelLimit()
 
 

@@ -41,6 +41,12 @@ class QuietHours(Section):
     begins: TimeOfDay
     ends: TimeOfDay
 
+    @model_validator(mode="after")
+    def _an_end(self) -> Self:
+        if self.begins == self.ends:
+            raise ValueError("quiet hours must end at another time than they begin: nobody is never to be told")
+        return self
+
 
 class Person(Section):
     """Somebody who can be paged. The order of ``contact`` is the order of preference."""

@@ -20,15 +20,23 @@ class EmailChannel:
     def send(self, envelope: Envelope) -> None:
         """Hand the mail to the server; raises ChannelError, permanent for a 5xx refusal of this mail."""
         try:
-            with self._connected() as server:
-                server.send_message(_mail(envelope, self._settings.sender))
+            server = self._connected()
+        except smtplib.SMTPResponseException as error:
+            raise ChannelError(f"the server answered {error.smtp_code}", permanent=error.smtp_code >= 500) from error
+        except (OSError, smtplib.SMTPException) as error:
+            raise ChannelError(f"the mail failed: {type(error).__name__}", permanent=False) from error
+        try:
+            server.send_message(_mail(envelope, self._settings.sender))
         except smtplib.SMTPRecipientsRefused as error:
             codes = [code for code, _ in error.recipients.values()]
             raise ChannelError(f"the recipient was refused: {codes}", permanent=all(c >= 500 for c in codes)) from error
         except smtplib.SMTPResponseException as error:
             raise ChannelError(f"the server answered {error.smtp_code}", permanent=error.smtp_code >= 500) from error
         except (OSError, smtplib.SMTPException) as error:
-            raise ChannelError(f"the mail failed: {type(error).__name__}", permanent=False) from error
+            # Lost in the middle: the server may have taken it.
+            raise ChannelError(f"the mail failed: {type(error).__name__}", permanent=False, unknown=True) from error
+        finally:
+            server.close()
 
     def _connected(self) -> smtplib.SMTP:
         chosen = self._settings
@@ -57,6 +65,5 @@ def _mail(envelope: Envelope, sender: str) -> EmailMessage:
     mail["Date"] = format_datetime(envelope.sent_at)
     mail["Message-ID"] = f"<{envelope.idempotency_key}@wedsync-monitoring>"
     mail["X-Priority"] = "1" if envelope.page.severity == "critical" else "3"
-    note = "\n\n(This may be a repeat: its first sender stopped before it knew.)" if envelope.maybe_repeat else ""
-    mail.set_content(envelope.page.body + note)
+    mail.set_content(envelope.text())
     return mail

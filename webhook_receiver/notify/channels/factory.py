@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
+from webhook_receiver.notify.channels.apprise import AppriseChannel
 from webhook_receiver.notify.channels.channel import Channel
 from webhook_receiver.notify.channels.console import ConsoleChannel
+from webhook_receiver.notify.channels.deadline import Bounded
 from webhook_receiver.notify.channels.email import EmailChannel
 from webhook_receiver.notify.channels.webhook import WebhookChannel, key_reader
 from wedsync_core import settings as written
 from wedsync_core.settings import ChannelSettings
+
+GRACE = timedelta(seconds=3)
+"""A channel's own timeout says more about what went wrong: it is given the time to come first."""
 
 
 def build_channels(settings: Mapping[str, ChannelSettings], data_dir: Path) -> dict[str, Channel]:
@@ -23,8 +29,9 @@ def _channel(chosen: ChannelSettings, data_dir: Path) -> Channel:
         case written.ConsoleChannel():
             return ConsoleChannel(data_dir / chosen.file if chosen.file else None)
         case written.WebhookChannel():
-            return WebhookChannel(chosen.url, key_reader(chosen.signing_key_file), chosen.timeout)
+            webhook = WebhookChannel(chosen.url, key_reader(chosen.signing_key_file), chosen.timeout)
+            return Bounded(webhook, chosen.timeout + GRACE)
         case written.EmailChannel():
-            return EmailChannel(chosen)
+            return Bounded(EmailChannel(chosen), chosen.timeout + GRACE)
         case written.AppriseChannel():
-            raise NotImplementedError
+            return Bounded(AppriseChannel(chosen.url_file, chosen.longest), chosen.timeout)
