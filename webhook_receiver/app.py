@@ -10,8 +10,13 @@ from flask import Flask
 from prometheus_client import CollectorRegistry
 
 from webhook_receiver.alerts.api import create_alerts_blueprint
+from webhook_receiver.alerts.comparison import Patience
+from webhook_receiver.alerts.corrections import Corrections
 from webhook_receiver.alerts.intake import AlertIntake
-from webhook_receiver.alerts.metrics import AlertMetrics
+from webhook_receiver.alerts.lookback import LookBack
+from webhook_receiver.alerts.metrics import AlertMetrics, ReconcileMetrics
+from webhook_receiver.alerts.reconciler import Reconciler
+from webhook_receiver.alerts.service import Episodes
 from webhook_receiver.collectors import IncidentCollector
 from webhook_receiver.correlation.metrics import CorrelationMetrics
 from webhook_receiver.correlation.service import Correlation, limits_of, topology_of
@@ -65,6 +70,7 @@ class Receiver:
     database: Database
     ticker: Ticker
     delivery: Delivery
+    reconciler: Reconciler
     calendar: WeddingCalendar | None
     sources: Sources
     watchers: Watchers
@@ -74,11 +80,13 @@ class Receiver:
         if self.calendar is not None:
             self.calendar.start()
         self.watchers.start()
+        self.reconciler.start(done=self.ticker.wake)
         self.ticker.start()
 
     def stop(self) -> None:
         """Stop the loops and let what is on the wire finish."""
         self.ticker.stop()
+        self.reconciler.stop()
         self.delivery.stop()
         self.watchers.stop()
         if self.calendar is not None:
@@ -138,8 +146,45 @@ def build_receiver(
         limits=limits_of(settings),
         metrics=CorrelationMetrics(registry),
     )
+    episodes = Episodes(
+        incidents=incidents,
+        correlation=correlation,
+        reopen_window=settings.incidents.reopen_window,
+    )
     intake = AlertIntake(
-        database=database, incidents=incidents, correlation=correlation, clock=time, metrics=alert_metrics
+        database=database,
+        incidents=incidents,
+        episodes=episodes,
+        reopen_window=settings.incidents.reopen_window,
+        clock=time,
+        metrics=alert_metrics,
+    )
+    reconcile_metrics = ReconcileMetrics(registry)
+    corrections = Corrections(
+        database=database,
+        episodes=episodes,
+        receivers=settings.alertmanager.receivers,
+        # Two passes, give or take: one that was woken early is not the second look that absence needs.
+        patience=Patience(grace=settings.reconcile.grace, absent=settings.reconcile.every / 2),
+        reopen_window=settings.incidents.reopen_window,
+        clock=time,
+        metrics=reconcile_metrics,
+    )
+    reconciler = Reconciler(
+        database=database,
+        sources=asked,
+        corrections=corrections,
+        look_back=LookBack(
+            database=database,
+            correlation=correlation,
+            sources=asked,
+            settings=settings.reconcile,
+            clock=time,
+            metrics=reconcile_metrics,
+        ),
+        settings=settings.reconcile,
+        clock=time,
+        metrics=reconcile_metrics,
     )
     ways_out = channels or build_channels(settings.channels, settings.data_dir)
     links = Links(
@@ -157,6 +202,8 @@ def build_receiver(
     ticker = Ticker(
         (
             Duty("pending_messages", intake.process_pending),
+            Duty("reconcile", reconciler.tick, alone=True),
+            Duty("confirmations", corrections.believe_unanswered),
             Duty("judgement", escalation.judge_due),
             Duty("acknowledgements", escalation.expire_acknowledgements),
             # Before the escalation: what another window covers must not be woken by the end of the first.
@@ -215,7 +262,7 @@ def build_receiver(
         ready=ready,
     )
     trace_service(app, NAME, settings.otlp_endpoint)
-    return Receiver(app, database, ticker, delivery, weddings, asked, watchers)
+    return Receiver(app, database, ticker, delivery, reconciler, weddings, asked, watchers)
 
 
 def _oncall(

@@ -8,6 +8,7 @@ from datetime import datetime
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from webhook_receiver.alerts import episode_store as episodes
 from webhook_receiver.alerts import store as alerts
 from webhook_receiver.incidents import store as incidents
 from webhook_receiver.notify import outbox
@@ -51,6 +52,7 @@ class IncidentCollector(Collector):
             overdue = incidents.most_overdue(transaction)
             depth, oldest = outbox.backlog(transaction, now)
             quarantined = alerts.quarantined_count(transaction)
+            held = episodes.held_count(transaction)
             watchdog = alerts.watchdog_last_seen(transaction)
         by_severity = GaugeMetricFamily("wedsync_incidents_open", "Incidents not resolved.", labels=["severity"])
         for severity in Severity:
@@ -60,6 +62,7 @@ class IncidentCollector(Collector):
             _gauge("wedsync_escalation_overdue_seconds", "How late the latest due step is.", _age(overdue, now)),
             _gauge("wedsync_outbox_depth", "Pages queued and not yet sent.", depth),
             _gauge("wedsync_outbox_oldest_seconds", "Age of the oldest page not yet sent.", _age(oldest, now)),
+            _gauge("wedsync_resolutions_held", "Alerts said to be over that wait for evidence.", held),
             _gauge("wedsync_alerts_quarantined", "Alerts set aside because they were not understood.", quarantined),
             _gauge(
                 "wedsync_watchdog_last_seen_timestamp_seconds",

@@ -42,6 +42,7 @@ INBOX = Table(
     Column("state", String(16), nullable=False),  # pending, done, quarantined
     Column("body", LargeBinary, nullable=False),
     Column("problem", Text),
+    Column("tries", Integer, nullable=False, server_default="0"),
     Index("ix_inbox_state_received_at", "state", "received_at"),
 )
 """Every message from Alertmanager as it came, kept before anything looks at it."""

@@ -1,10 +1,13 @@
-"""The series of intake."""
+"""The series of intake and of reconciliation."""
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-OUTCOMES = ("accepted", "quarantined", "unavailable", "refused")
+from webhook_receiver.alerts.comparison import Correction
+
+OUTCOMES = ("accepted", "quarantined", "postponed", "oversize", "unavailable")
+SOURCES = ("alertmanager", "prometheus")
 
 
 class AlertMetrics:
@@ -17,6 +20,15 @@ class AlertMetrics:
         self.received = Counter(
             "wedsync_alerts_received_total", "Alerts inside those posts.", ["status"], registry=registry
         )
+        self.truncated = Counter(
+            "wedsync_alerts_truncated_total", "Alerts that Alertmanager left out of its posts.", registry=registry
+        )
+        self.failures = Counter(
+            "wedsync_alert_processing_failures_total",
+            "Alerts and messages whose processing failed by a fault of the receiver.",
+            ["of"],
+            registry=registry,
+        )
         self.seconds = Histogram(
             "wedsync_webhook_seconds",
             "Time to answer one post.",
@@ -28,3 +40,32 @@ class AlertMetrics:
             self.requests.labels(outcome)
         for status in ("firing", "resolved"):
             self.received.labels(status)
+        for of in ("alert", "message"):
+            self.failures.labels(of)
+
+
+class ReconcileMetrics:
+    """How our picture compares with that of the sources."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.success = Gauge(
+            "wedsync_reconcile_last_success_timestamp_seconds",
+            "Last pass in which a source answered; 0 if none has.",
+            ["source"],
+            registry=registry,
+        )
+        self.failures = Counter(
+            "wedsync_reconcile_failures_total", "Questions that a source did not answer.", ["source"], registry=registry
+        )
+        self.corrections = Counter(
+            "wedsync_reconcile_corrections_total", "Alerts a pass has put right.", ["kind"], registry=registry
+        )
+        self.errors = Counter(
+            "wedsync_reconcile_errors_total", "Passes that failed by a fault of the receiver.", registry=registry
+        )
+        for source in SOURCES:
+            self.success.labels(source)
+            self.failures.labels(source)
+        for correction in Correction:
+            if correction is not Correction.KEEP:
+                self.corrections.labels(correction.value)

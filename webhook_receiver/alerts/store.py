@@ -1,17 +1,20 @@
-"""Rows of messages and episodes."""
+"""Rows of messages, of what was set aside, of Watchdogs, and of how far the sources have been asked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-from webhook_receiver.alerts.contract import Sighting
-from webhook_receiver.alerts.episode import OpenEpisode
-from webhook_receiver.schema import EPISODES, INBOX, QUARANTINE, SIGHTINGS
+from webhook_receiver.schema import ENGINE, INBOX, QUARANTINE, SIGHTINGS
+from wedsync_core.clock import format_timestamp
+
+_RECONCILE = "reconcile"
+
 
 _KEEP = insert(INBOX).returning(INBOX.c.id)
 
@@ -19,8 +22,11 @@ _KEEP = insert(INBOX).returning(INBOX.c.id)
 def keep_message(
     connection: Connection, body: bytes, now: datetime, state: str = "pending", problem: str | None = None
 ) -> int:
-    """Write a message as it came; returns its number. It stays ``pending`` when it is processed afterwards."""
-    values = {"received_at": now, "state": state, "body": body, "problem": problem}
+    """Write a message as it came; returns its number. Its first try at being processed is made at once.
+
+    It stays ``pending`` when it is processed afterwards.
+    """
+    values = {"received_at": now, "state": state, "body": body, "problem": problem, "tries": 1}
     return int(connection.execute(_KEEP, values).scalar_one())
 
 
@@ -29,15 +35,45 @@ def finish_message(connection: Connection, inbox_id: int, state: str, problem: s
     connection.execute(update(INBOX).where(INBOX.c.id == inbox_id).values(state=state, problem=problem))
 
 
-def pending_messages(connection: Connection, before: datetime, limit: int) -> list[tuple[int, bytes]]:
-    """Return messages kept before a moment and not processed: their request died on the way."""
+def take_pending_messages(
+    connection: Connection, before: datetime, limit: int
+) -> list[tuple[int, bytes, int, datetime]]:
+    """Return number, body, tries and time of messages kept before a moment and not processed: their request died.
+
+    The try is counted before it is made: a message that kills the process must not be tried for ever.
+    """
     query = (
-        select(INBOX.c.id, INBOX.c.body)
+        select(INBOX.c.id)
         .where(INBOX.c.state == "pending", INBOX.c.received_at <= before)
         .order_by(INBOX.c.id)
         .limit(limit)
+        .with_for_update(skip_locked=True)
     )
-    return [(row.id, row.body) for row in connection.execute(query)]
+    numbers = [number for (number,) in connection.execute(query)]
+    taken = (
+        update(INBOX)
+        .where(INBOX.c.id.in_(numbers))
+        .values(tries=INBOX.c.tries + 1)
+        .returning(INBOX.c.id, INBOX.c.body, INBOX.c.tries, INBOX.c.received_at)
+    )
+    return (
+        sorted((row.id, row.body, row.tries, row.received_at) for row in connection.execute(taken)) if numbers else []
+    )
+
+
+def any_pending(connection: Connection, before: datetime) -> bool:
+    """Return whether a message kept before a moment has not been processed."""
+    query = select(INBOX.c.id).where(INBOX.c.state == "pending", INBOX.c.received_at <= before).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def forget_quarantined(connection: Connection, before: datetime) -> int:
+    """Delete what was set aside before a moment: whoever was told has looked by then."""
+    aside = select(QUARANTINE.c.inbox_id)
+    statement = delete(INBOX).where(
+        INBOX.c.received_at < before, (INBOX.c.state == "quarantined") | INBOX.c.id.in_(aside)
+    )
+    return connection.execute(statement).rowcount
 
 
 def forget_messages(connection: Connection, before: datetime) -> int:
@@ -69,89 +105,6 @@ def quarantined_count(connection: Connection) -> int:
     return int(alerts) + int(messages)
 
 
-def open_fingerprints(connection: Connection, fingerprints: Iterable[str]) -> set[str]:
-    """Return which of ``fingerprints`` have an open episode; nothing is held."""
-    query = select(EPISODES.c.fingerprint).where(
-        EPISODES.c.fingerprint.in_(list(fingerprints)), EPISODES.c.state == "firing"
-    )
-    return {fingerprint for (fingerprint,) in connection.execute(query)}
-
-
-def open_episodes(connection: Connection, fingerprints: Iterable[str]) -> dict[str, OpenEpisode]:
-    """Return the open episodes among ``fingerprints``, held against others until the transaction ends."""
-    query = (
-        select(EPISODES)
-        .where(EPISODES.c.fingerprint.in_(list(fingerprints)), EPISODES.c.state == "firing")
-        .order_by(EPISODES.c.id)
-        .with_for_update()
-    )
-    return {
-        row.fingerprint: OpenEpisode(row.id, row.incident_id, row.starts_at, row.labels, row.annotations)
-        for row in connection.execute(query)
-    }
-
-
-def open_episode(connection: Connection, sighting: Sighting, group_key: str, now: datetime) -> int | None:
-    """Write a new episode; returns its number, or None when another writer opened it a moment earlier."""
-    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = (
-        build(EPISODES)
-        .values(
-            fingerprint=sighting.fingerprint,
-            state="firing",
-            labels=dict(sighting.labels),
-            annotations=dict(sighting.annotations),
-            starts_at=sighting.starts_at,
-            generator_url=sighting.generator_url,
-            group_key=group_key,
-            first_seen_at=now,
-            last_seen_at=now,
-            sightings=1,
-        )
-        # A literal: a parameter in its place stops matching the index once PostgreSQL plans without its value.
-        .on_conflict_do_nothing(index_elements=["fingerprint"], index_where=text("state = 'firing'"))
-        .returning(EPISODES.c.id)
-    )
-    return connection.execute(statement).scalar_one_or_none()
-
-
-def join_incident(connection: Connection, episode_id: int, incident_id: int) -> None:
-    """Make an episode part of an incident."""
-    connection.execute(update(EPISODES).where(EPISODES.c.id == episode_id).values(incident_id=incident_id))
-
-
-def see_again(connection: Connection, episode_id: int, sighting: Sighting, now: datetime) -> None:
-    """Record that an open episode was seen once more, with what it says now."""
-    connection.execute(
-        update(EPISODES)
-        .where(EPISODES.c.id == episode_id)
-        .values(
-            last_seen_at=now,
-            sightings=EPISODES.c.sightings + 1,
-            annotations=dict(sighting.annotations),
-        )
-    )
-
-
-def close_episode(connection: Connection, episode_id: int, ends_at: datetime | None, now: datetime) -> None:
-    """End an episode."""
-    connection.execute(
-        update(EPISODES)
-        .where(EPISODES.c.id == episode_id)
-        .values(state="resolved", ends_at=ends_at or now, last_seen_at=now)
-    )
-
-
-def firing_in(connection: Connection, incident_id: int) -> int:
-    """Return how many episodes of an incident still fire."""
-    query = (
-        select(func.count())
-        .select_from(EPISODES)
-        .where(EPISODES.c.incident_id == incident_id, EPISODES.c.state == "firing")
-    )
-    return int(connection.execute(query).scalar_one())
-
-
 def see_watchdog(connection: Connection, source: str, now: datetime) -> None:
     """Record a sighting of an always-firing alert."""
     build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
@@ -163,3 +116,24 @@ def watchdog_last_seen(connection: Connection) -> datetime | None:
     """Return when the always-firing alert was last seen, from whichever source."""
     moment: datetime | None = connection.execute(select(func.max(SIGHTINGS.c.seen_at))).scalar()
     return moment
+
+
+def reconcile_state(connection: Connection, *, lock: bool = False) -> dict[str, Any]:
+    """Return what is remembered between two passes of reconciliation; empty before the first."""
+    query = select(ENGINE.c.value).where(ENGINE.c.name == _RECONCILE)
+    found = connection.execute(query.with_for_update() if lock else query).scalar_one_or_none()
+    return dict(found or {})
+
+
+def want_reconciliation(connection: Connection, now: datetime) -> None:
+    """Ask for a pass soon, by whichever replica does them."""
+    change_reconcile_state(connection, {"wanted_at": format_timestamp(now)}, now)
+
+
+def change_reconcile_state(connection: Connection, changes: Mapping[str, Any], now: datetime) -> None:
+    """Remember something between two passes, beside what is remembered already."""
+    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    first = build(ENGINE).values(name=_RECONCILE, value={}, updated_at=now)
+    connection.execute(first.on_conflict_do_nothing(index_elements=["name"]))
+    value = {**reconcile_state(connection, lock=True), **changes}
+    connection.execute(update(ENGINE).where(ENGINE.c.name == _RECONCILE).values(value=value, updated_at=now))

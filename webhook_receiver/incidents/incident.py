@@ -50,6 +50,7 @@ class EventKind(StrEnum):
     WOKEN = "woken"
     ALERT_SUPPRESSED = "alert_suppressed"
     ALERT_ACTIVE_AGAIN = "alert_active_again"
+    ALERT_MISSED = "alert_missed"
     RESOLUTION_HELD = "resolution_held"
     REOPENED = "reopened"
     TOLD_AGAIN = "told_again"

@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeDecorator
 
-from wedsync_core.clock import require_aware
+from wedsync_core.clock import SystemClock, require_aware
 from wedsync_core.problems import Unavailable
 
 BUSY_TIMEOUT_SECONDS = 5
@@ -58,6 +58,7 @@ class Database:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._writers = threading.Lock()
+        self._clock = SystemClock()
         self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgresql_engine(self.url, pool_size)
 
     @contextmanager
@@ -67,16 +68,33 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """Give a connection in a transaction: committed, and on disk, when the block ends without an exception."""
+    def write(self, *, within: float | None = None) -> Iterator[Connection]:
+        """Give a connection in a transaction: committed, and on disk, when the block ends without an exception.
+
+        ``within`` seconds every lock must be had, where a caller had better be told to try again than wait longer.
+        Raises Unavailable.
+        """
         with _trouble_is_unavailable():
             if not self.is_sqlite:
                 with self.engine.begin() as connection:
+                    if within is not None:
+                        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(within * 1000)}")
                     yield connection
                 return
-            with self._writers, self.engine.connect() as connection:
-                with connection.execution_options(**{_WRITES: True}).begin():
+            with self._turn_to_write(within) as left, self.engine.connect() as connection:
+                with _busy_timeout(connection, left), connection.execution_options(**{_WRITES: True}).begin():
                     yield connection
+
+    @contextmanager
+    def _turn_to_write(self, within: float | None) -> Iterator[float | None]:
+        """Wait for the other writers of this process; gives what is left of ``within``."""
+        begun = self._clock.monotonic()
+        if not self._writers.acquire(timeout=-1 if within is None else within):
+            raise Unavailable("another writer holds the database")
+        try:
+            yield None if within is None else max(within - (self._clock.monotonic() - begun), 0.05)
+        finally:
+            self._writers.release()
 
     def check(self) -> None:
         """Raise Unavailable unless the database answers."""
@@ -92,6 +110,20 @@ def sqlite_url(path: Path) -> str:
     """Return the URL of a SQLite file, making its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return f"sqlite:///{path}"
+
+
+@contextmanager
+def _busy_timeout(connection: Connection, within: float | None) -> Iterator[None]:
+    """Let SQLite wait less for another process than it does otherwise."""
+    driver = connection.connection.driver_connection
+    if within is None or driver is None:
+        yield
+        return
+    driver.execute(f"PRAGMA busy_timeout = {round(within * 1000)}")
+    try:
+        yield
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from wedsync_core.problems import FieldProblem, Invalid, TooLarge
 KIB = 1024
 MIB = 1024 * KIB
 
+_PIECE = 256 * KIB
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -24,6 +26,24 @@ def read_bytes(request: Request, limit: int) -> bytes:
         return request.get_data(cache=False)
     except RequestEntityTooLarge as error:
         raise TooLarge(f"the body is larger than {limit} bytes, which this route takes at most") from error
+
+
+def read_or_head(request: Request, limit: int, head: int) -> tuple[bytes, int]:
+    """Return the body and its size; of one larger than ``limit`` bytes only the first ``head``.
+
+    The rest is read and dropped: a client that is cut off in mid-sentence never sees the answer.
+    """
+    request.max_content_length = None
+    pieces: list[bytes] = []
+    size = kept = 0
+    while piece := request.stream.read(_PIECE):
+        size += len(piece)
+        if size <= limit:
+            pieces.append(piece)
+        elif not kept:
+            kept = head
+            pieces = [b"".join([*pieces, piece])[:head]]
+    return b"".join(pieces), size
 
 
 def read_json(request: Request, limit: int = MIB) -> Any:

@@ -59,9 +59,22 @@ def test_one_poison_alert_costs_none_of_the_others(saturday_desk: Desk, poison: 
 
     assert answer.status_code == 200
     assert answer.get_json() == {"outcome": "quarantined", "alerts": 6, "quarantined": 1}
-    assert len(desk.get("/incidents/active")) == 5
+    about_it, *others = desk.get("/incidents/active")
+    assert {incident["service"] for incident in others} == {f"service-{number}" for number in range(5)}
+    assert (about_it["service"], about_it["type"], about_it["severity"]) == (
+        "webhook_receiver",
+        "monitoring_fault",
+        "high",
+    )
     assert desk.metric("wedsync_alerts_quarantined") == 1
     assert desk.metric("wedsync_webhook_requests_total", outcome="quarantined") == 1
+    desk.turn()
+    told = [envelope for envelope in desk.pager.envelopes if "could not be understood" in envelope.page.subject]
+    assert [envelope.person for envelope in told] == ["noor"], "somebody is told directly, whatever Prometheus does"
+
+    desk.alerts(poison)
+    desk.turn()
+    assert len(desk.get("/incidents/active")) == 6, "one incident for all that cannot be understood"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +149,7 @@ def test_without_a_database_the_answer_is_503_and_the_next_try_is_taken(
     desk = saturday_desk
     message = alert(starts_at=SATURDAY, region="london", **UPLOADS)
 
-    def down() -> Any:
+    def down(**_: Any) -> Any:
         raise Unavailable("the database cannot be used right now")
 
     with monkeypatch.context() as outage:
@@ -155,7 +168,7 @@ def test_a_message_kept_by_a_request_that_died_is_processed_by_the_ticker(
     real_write = desk.receiver.database.write
     writes = []
 
-    def dies_after_keeping() -> Any:
+    def dies_after_keeping(**_: Any) -> Any:
         writes.append(1)
         if len(writes) > 1:
             raise Unavailable("killed")

@@ -123,6 +123,8 @@ def test_an_alert_that_fires_again_after_resolving_pages_again(saturday_desk: De
     desk.turn()
     desk.clock.advance(seconds=60)
     desk.alerts(alert(starts_at=SATURDAY, ends_at=desk.clock.now(), status="resolved", region="london", **UPLOADS))
+    desk.turn()
+    assert desk.get("/incidents/active") == []
     desk.clock.advance(seconds=60)
     desk.pager.forget()
 

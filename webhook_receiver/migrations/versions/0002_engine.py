@@ -123,6 +123,7 @@ def upgrade() -> None:
         ["person", "channel", "started_at"],
         unique=False,
     )
+    op.add_column("inbox", sa.Column("tries", sa.Integer(), server_default="0", nullable=False))
     op.add_column("alert_episodes", sa.Column("starts_seen", sa.JSON(), server_default="[]", nullable=False))
     op.add_column("alert_episodes", sa.Column("reopened", sa.Integer(), server_default="0", nullable=False))
     op.add_column("alert_episodes", sa.Column("confirm_by", UtcDateTime(), nullable=True))

@@ -1,45 +1,12 @@
-"""Reading alerts, and what each sighting means for the episode of its fingerprint."""
+"""Reading alerts: whatever is in them."""
 
-from datetime import timedelta
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cast import SATURDAY
-from webhook_receiver.alerts.contract import NotUnderstood, Sighting, read_alert, read_message
-from webhook_receiver.alerts.episode import Move, OpenEpisode, decide
+from webhook_receiver.alerts.contract import NotUnderstood, read_alert, read_message
 
 LABELS = {"alertname": "WorkflowFailing", "region": "london"}
-
-
-def sighting(*, firing: bool, ends_after: timedelta | None = None) -> Sighting:
-    ends_at = None if ends_after is None else SATURDAY + ends_after
-    return Sighting("abc", firing, LABELS, {}, SATURDAY, ends_at, "")
-
-
-EPISODE = OpenEpisode(1, 1, SATURDAY, LABELS, {})
-
-
-@pytest.mark.parametrize(
-    ("seen", "episode", "move", "reason"),
-    [
-        (sighting(firing=True), None, Move.OPEN, "first_sighting"),
-        (sighting(firing=True), EPISODE, Move.SEE_AGAIN, "still_firing"),
-        (sighting(firing=False, ends_after=timedelta(minutes=1)), EPISODE, Move.CLOSE, "resolved"),
-        (sighting(firing=False), EPISODE, Move.CLOSE, "resolved"),
-        (sighting(firing=False), None, Move.IGNORE, "resolved_without_open_episode"),
-        (
-            sighting(firing=False, ends_after=-timedelta(minutes=1)),
-            EPISODE,
-            Move.IGNORE,
-            "resolution_older_than_episode",
-        ),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_what_a_sighting_means(seen: Sighting, episode: OpenEpisode | None, move: Move, reason: str) -> None:
-    assert (decide(seen, episode).move, decide(seen, episode).reason) == (move, reason)
 
 
 def test_an_alert_without_a_fingerprint_gets_one_from_its_labels_alone() -> None:
