@@ -18,6 +18,7 @@ from webhook_receiver.alerts.metrics import AlertMetrics, ReconcileMetrics
 from webhook_receiver.alerts.reconciler import Reconciler
 from webhook_receiver.alerts.service import Episodes
 from webhook_receiver.collectors import IncidentCollector
+from webhook_receiver.correlation.api import create_correlation_blueprint
 from webhook_receiver.correlation.metrics import CorrelationMetrics
 from webhook_receiver.correlation.service import Correlation, limits_of, topology_of
 from webhook_receiver.deadman.watchdog import Watchdog
@@ -27,8 +28,10 @@ from webhook_receiver.escalation.metrics import EscalationMetrics
 from webhook_receiver.escalation.policy import choose_policy
 from webhook_receiver.escalation.service import Escalation
 from webhook_receiver.escalation.telling import Telling
+from webhook_receiver.incidents.actions import create_actions_blueprint
 from webhook_receiver.incidents.api import create_incidents_blueprint
 from webhook_receiver.incidents.metrics import IncidentMetrics
+from webhook_receiver.incidents.presentation import People
 from webhook_receiver.incidents.service import CalendarFacts, Incidents, Parts
 from webhook_receiver.notify import outbox
 from webhook_receiver.notify.api import create_links_blueprint
@@ -231,6 +234,8 @@ def build_receiver(
         registry=registry,
     )
 
+    people = People(settings.people, settings.roles)
+
     def ready() -> None:
         database.check()
         ticker.check()
@@ -247,10 +252,14 @@ def build_receiver(
                 last_resort=watchers.last_resort.offer,
             ),
             create_incidents_blueprint(
-                database=database, incidents=incidents, people=settings.people, clock=time, wake=ticker.wake
+                database=database, incidents=incidents, people=people, clock=time, wake=ticker.wake
             ),
-            create_escalation_blueprint(database=database, escalation=escalation, wake=ticker.wake),
             create_links_blueprint(links=links),
+            create_actions_blueprint(
+                database=database, incidents=incidents, people=people, clock=time, wake=ticker.wake
+            ),
+            create_correlation_blueprint(database=database, correlation=correlation, clock=time, wake=ticker.wake),
+            create_escalation_blueprint(database=database, escalation=escalation, clock=time, wake=ticker.wake),
             create_maintenance_blueprint(database=database, suppression=suppression, clock=time, wake=ticker.wake),
             create_silences_blueprint(
                 silences=Silences(database=database, alertmanagers=asked.alertmanagers, clock=time)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from webhook_receiver.escalation.service import Escalation
+from webhook_receiver.incidents.actions import optional_body
 from webhook_receiver.incidents.contract import Escalation as EscalationRequest
-from wedsync_core.storage import Database
+from webhook_receiver.incidents.replay import write_once
+from wedsync_core.clock import Clock
+from wedsync_core.storage import Database, Transaction
 from wedsync_core.web.application import API, caller
 from wedsync_core.web.auth import Role
-from wedsync_core.web.limits import read_model
 from wedsync_core.web.operations import operation
-from wedsync_core.web.responses import json_response
 
 
-def create_escalation_blueprint(*, database: Database, escalation: Escalation, wake: Callable[[], None]) -> Blueprint:
+def create_escalation_blueprint(
+    *, database: Database, escalation: Escalation, clock: Clock, wake: Callable[[], None]
+) -> Blueprint:
     """Return the route ``POST /api/monitoring/incidents/<id>/escalate``."""
     room = Blueprint("escalation", __name__, url_prefix=f"{API}/incidents")
 
@@ -28,19 +32,24 @@ def create_escalation_blueprint(*, database: Database, escalation: Escalation, w
         example={"escalated": True, "escalationLevel": 2, "notificationsSent": True, "notificationsQueued": 3},
     )
     def escalate(incident_id: int) -> Response:
-        asked = read_model(request, EscalationRequest) if request.content_length else EscalationRequest()
-        with database.write() as transaction:
+        asked, now = optional_body(EscalationRequest), clock.now()
+
+        def act(transaction: Transaction) -> dict[str, Any]:
             by = asked.by or caller().name
-            taken = escalation.escalate(transaction, incident_id, seen_level=asked.current_level, by=by)
+            taken = escalation.escalate(
+                transaction, incident_id, seen_level=asked.current_level, by=by, note=asked.note
+            )
+            return {
+                "escalated": True,
+                "escalationLevel": taken.level,
+                # Queued, durably; how each page fared is under the incident's `notifications`.
+                "notificationsSent": True,
+                "notificationsQueued": taken.queued,
+                "repeated": taken.repeated,
+            }
+
+        answer = write_once(database, f"escalate/{incident_id}", asked, act, now=now)
         wake()
-        answer = {
-            "escalated": True,
-            "escalationLevel": taken.level,
-            # Queued, durably; how each page fared is under the incident's `notifications`.
-            "notificationsSent": True,
-            "notificationsQueued": taken.queued,
-            "repeated": taken.repeated,
-        }
-        return json_response(answer)
+        return answer
 
     return room

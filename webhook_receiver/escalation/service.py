@@ -71,7 +71,9 @@ class Escalation:
                 self._incidents.expire_acknowledgement(transaction, incident_id, now)
         return len(expired)
 
-    def escalate(self, transaction: Transaction, incident_id: int, *, seen_level: int | None, by: str) -> Taken:
+    def escalate(
+        self, transaction: Transaction, incident_id: int, *, seen_level: int | None, by: str, note: str = ""
+    ) -> Taken:
         """Take the next step now, because a person asks for it; an acknowledged incident is open again.
 
         ``seen_level`` is the level the person saw: when it has been passed already, nothing happens twice.
@@ -84,7 +86,10 @@ class Escalation:
             return Taken(row.current_escalation_level, 0, repeated=True)
         if seen_level is not None and seen_level > row.current_escalation_level:
             raise Conflict(f"incident {incident_id} is at level {row.current_escalation_level}, not {seen_level}")
-        return self._take(transaction, row, actor=by, now=self._clock.now())
+        now = self._clock.now()
+        if note:
+            self._incidents.note(transaction, incident_id, by=by, text=note, now=now)
+        return self._take(transaction, row, actor=by, now=now)
 
     def _take(self, transaction: Transaction, row: Any, *, actor: str, now: datetime) -> Taken:
         policy = policy_from_snapshot(row.policy)

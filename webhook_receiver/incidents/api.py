@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 from flask import Blueprint, Response, request
 
 from webhook_receiver.incidents import store
 from webhook_receiver.incidents.classification import signal_of_report
-from webhook_receiver.incidents.contract import Acknowledgement, NewIncident, Resolution
+from webhook_receiver.incidents.contract import NewIncident
 from webhook_receiver.incidents.presentation import (
+    People,
+    present_acknowledgement,
     present_alert,
     present_event,
     present_incident,
     present_notification,
 )
+from webhook_receiver.incidents.replay import write_once
+from webhook_receiver.incidents.search import read_cursor, read_limit, read_search
 from webhook_receiver.incidents.service import Incidents, Report
-from wedsync_core.clock import Clock, format_timestamp
-from wedsync_core.problems import Conflict, FieldProblem, Invalid, NotFound
-from wedsync_core.settings import Person
+from wedsync_core.clock import Clock
+from wedsync_core.problems import NotFound
 from wedsync_core.severity import Severity
-from wedsync_core.storage import Database
+from wedsync_core.storage import Database, Transaction
 from wedsync_core.web.application import API, caller
 from wedsync_core.web.auth import Role
 from wedsync_core.web.limits import read_model
@@ -33,9 +34,8 @@ from wedsync_core.web.responses import json_response
 UPDATES_SHOWN = 5
 """The specification's ``updates: take 5``."""
 MOST_ACTIVE = 500
+MOST_LISTED = 100
 ALL_UPDATES = 1000
-
-Asked = TypeVar("Asked", Acknowledgement, Resolution)
 
 VIEWERS = {Role.VIEWER}
 RESPONDERS = {Role.RESPONDER}
@@ -45,11 +45,11 @@ def create_incidents_blueprint(
     *,
     database: Database,
     incidents: Incidents,
-    people: Mapping[str, Person],
+    people: People,
     clock: Clock,
     wake: Callable[[], None],
 ) -> Blueprint:
-    """Return the routes under ``/api/monitoring/incidents`` that need no escalation."""
+    """Return the routes under ``/api/monitoring/incidents`` that look, and the one that opens."""
     room = Blueprint("incidents", __name__, url_prefix=f"{API}/incidents")
 
     @room.post("")
@@ -60,16 +60,11 @@ def create_incidents_blueprint(
         example={"incidentId": "42", "severity": "critical", "escalationTriggered": True},
     )
     def create() -> Response:
-        report = read_model(request, NewIncident)
-        key = _idempotency_key()
-        digest = hashlib.sha256(report.model_dump_json().encode()).hexdigest()
-        now = clock.now()
-        with database.write() as transaction:
-            earlier = store.recall_answer(transaction, "create_incident", key) if key else None
-            if earlier is not None:
-                return json_response(_same_answer(earlier, digest), 200, {"Idempotent-Replay": "true"})
+        report, now = read_model(request, NewIncident), clock.now()
+
+        def act(transaction: Transaction) -> dict[str, Any]:
             opened = incidents.open(transaction, _report(report), now)
-            answer = {
+            return {
                 "incidentId": str(opened.incident_id),
                 "severity": opened.decision.severity.value,
                 "escalationTriggered": opened.decision.severity is Severity.CRITICAL,
@@ -77,10 +72,41 @@ def create_incidents_blueprint(
                 "escalationPolicy": opened.policy_name,
                 "reasons": list(opened.decision.reasons),
             }
-            if key:
-                store.keep_answer(transaction, "create_incident", key, digest=digest, answer=answer, now=now)
+
+        answer = write_once(
+            database,
+            "create_incident",
+            report,
+            act,
+            now=now,
+            status=201,
+            location=lambda made: f"{API}/incidents/{made['incidentId']}",
+        )
         wake()
-        return json_response(answer, 201, {"Location": f"{API}/incidents/{opened.incident_id}"})
+        return answer
+
+    @room.get("")
+    @operation(
+        "Incidents, the newest first",
+        VIEWERS,
+        example={"incidents": [{"id": "42", "severity": "critical", "status": "resolved"}], "next": "42"},
+        parameters=(
+            Parameter("status", "One or several, joined by commas; `active`: all that are not over."),
+            Parameter("severity", "One or several, joined by commas.", choices=tuple(one.value for one in Severity)),
+            Parameter("service", "A service or third party that the incident is about."),
+            Parameter("region", "A region it affects."),
+            Parameter("from", "Opened at this moment (RFC 3339) or later."),
+            Parameter("to", "Opened before this moment (RFC 3339)."),
+            Parameter("limit", f"How many at most, up to {MOST_LISTED}.", str(MOST_LISTED)),
+            Parameter("cursor", "The `next` of the page before."),
+        ),
+    )
+    def listed() -> Response:
+        search, limit = read_search(request.args), read_limit(request.args, MOST_LISTED)
+        with database.read() as transaction:
+            rows = store.find_incidents(transaction, search, limit + 1)
+        shown = [present_incident(row, (), people) for row in rows[:limit]]
+        return json_response({"incidents": shown, "next": str(rows[limit - 1].id) if len(rows) > limit else None})
 
     @room.get("/active")
     @operation(
@@ -90,7 +116,7 @@ def create_incidents_blueprint(
         parameters=(Parameter("limit", f"How many at most, up to {MOST_ACTIVE}.", str(MOST_ACTIVE)),),
     )
     def active() -> Response:
-        limit = _limit()
+        limit = read_limit(request.args, MOST_ACTIVE)
         with database.read() as transaction:
             rows = store.active_incidents(transaction, limit)
             updates = store.events_of(transaction, (row.id for row in rows), UPDATES_SHOWN)
@@ -109,52 +135,41 @@ def create_incidents_blueprint(
             alerts = store.alerts_of(transaction, incident_id)
             pages = store.notifications_of(transaction, incident_id)
             calls = store.calls_of(transaction, pages)
+            holders = store.acknowledgements_of(transaction, incident_id)
         shown = present_incident(row, (), people)
         shown["updates"] = [present_event(event) for event in updates]
+        shown["acknowledgements"] = [present_acknowledgement(holder) for holder in holders]
         shown["alerts"] = [present_alert(alert) for alert in alerts]
         shown["notifications"] = [present_notification(page, calls.get(page.id, ())) for page in pages]
         return json_response(shown)
 
-    @room.post("/<int:incident_id>/acknowledge")
+    @room.get("/<int:incident_id>/timeline")
     @operation(
-        "Take an incident: escalation stops until the acknowledgement expires",
-        RESPONDERS,
-        body=Acknowledgement,
-        example={"acknowledged": True, "status": "investigating", "acknowledgedBy": "noor"},
+        "The log of an incident and of those merged into it, oldest first",
+        VIEWERS,
+        example={
+            "incidentId": "42",
+            "merged": [],
+            "timeline": [{"kind": "opened", "actor": "alertmanager"}],
+            "next": None,
+        },
+        parameters=(
+            Parameter("limit", f"How many at most, up to {ALL_UPDATES}.", str(ALL_UPDATES)),
+            Parameter("cursor", "The `next` of the page before."),
+        ),
     )
-    def acknowledge(incident_id: int) -> Response:
-        asked = _optional_body(Acknowledgement)
-        with database.write() as transaction:
-            by = asked.by or caller().name
-            row = incidents.acknowledge(transaction, incident_id, by=by, note=asked.note, now=clock.now())
-        expires_at = row.acknowledgement_expires_at
+    def timeline(incident_id: int) -> Response:
+        limit, after = read_limit(request.args, ALL_UPDATES), read_cursor(request.args) or 0
+        with database.read() as transaction:
+            if store.find_incident(transaction, incident_id) is None:
+                raise NotFound(f"there is no incident {incident_id}")
+            merged = store.merged_into(transaction, incident_id)
+            events = store.timeline(transaction, [incident_id, *merged], after, limit + 1)
         answer = {
-            "acknowledged": True,
             "incidentId": str(incident_id),
-            "status": row.status,
-            "acknowledgedBy": row.acknowledged_by,
-            "expiresAt": format_timestamp(expires_at) if expires_at else None,
-        }
-        return json_response(answer)
-
-    @room.post("/<int:incident_id>/resolve")
-    @operation(
-        "End an incident",
-        RESPONDERS,
-        body=Resolution,
-        example={"resolved": True, "status": "resolved", "resolvedBy": "noor"},
-    )
-    def resolve(incident_id: int) -> Response:
-        asked = _optional_body(Resolution)
-        with database.write() as transaction:
-            by = asked.by or caller().name
-            row = incidents.resolve(transaction, incident_id, by=by, note=asked.note, now=clock.now())
-        answer = {
-            "resolved": True,
-            "incidentId": str(incident_id),
-            "status": row.status,
-            "resolvedBy": row.resolved_by,
-            "resolvedAt": format_timestamp(row.resolved_at),
+            "merged": [str(number) for number in merged],
+            "timeline": [{**present_event(event), "incident_id": str(event.incident_id)} for event in events[:limit]],
+            "next": str(events[limit - 1].id) if len(events) > limit else None,
         }
         return json_response(answer)
 
@@ -170,29 +185,3 @@ def _report(report: NewIncident) -> Report:
         auto_created=True,  # the specification's value for everything that comes by this route
         extra=report.model_extra or {},
     )
-
-
-def _optional_body(model: type[Asked]) -> Asked:
-    return read_model(request, model) if request.content_length else model()
-
-
-def _idempotency_key() -> str | None:
-    key = request.headers.get("Idempotency-Key")
-    if key is not None and not (0 < len(key) <= 200 and key.isascii() and key.isprintable()):
-        detail = "must be 1 to 200 printable ASCII characters"
-        raise Invalid(f"Idempotency-Key: {detail}", FieldProblem("Idempotency-Key", detail))
-    return key
-
-
-def _same_answer(earlier: tuple[str, Any], digest: str) -> Any:
-    if earlier[0] != digest:
-        raise Conflict("this Idempotency-Key was used before with another body")
-    return json.loads(json.dumps(earlier[1]))
-
-
-def _limit() -> int:
-    text = request.args.get("limit", str(MOST_ACTIVE))
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MOST_ACTIVE):
-        detail = f"must be a whole number from 1 to {MOST_ACTIVE}"
-        raise Invalid(f"limit: {detail}", FieldProblem("limit", detail))
-    return int(text)

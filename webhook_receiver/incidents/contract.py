@@ -59,6 +59,34 @@ class Resolution(BaseModel):
     note: LongText = ""
 
 
+class Reopening(BaseModel):
+    """It is not over after all."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    by: ShortText | None = None
+    note: LongText = ""
+
+
+class Assignment(BaseModel):
+    """Whose it is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    to: ShortText | None
+    by: ShortText | None = None
+    note: LongText = ""
+
+
+class Note(BaseModel):
+    """A line for the log."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    note: Annotated[str, Field(min_length=1, max_length=8000)]
+    by: ShortText | None = None
+
+
 class Escalation(BaseModel):
     """Tell the next people now. ``currentLevel`` is the level the caller saw, so that two clicks are one."""
 

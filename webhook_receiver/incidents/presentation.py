@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from wedsync_core.clock import format_timestamp
-from wedsync_core.settings import Person
+from wedsync_core.settings import Person, RoleMembers
 
 _COLUMNS = (
     "title",
@@ -40,7 +41,28 @@ _COLUMNS = (
 )
 
 
-def present_incident(row: Any, updates: Iterable[Any], people: Mapping[str, Person]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class People:
+    """Those who can be told, and the roles of the settings they fill by name."""
+
+    by_key: Mapping[str, Person]
+    roles: Mapping[str, RoleMembers]
+
+    def present(self, key: str | None) -> dict[str, Any] | None:
+        """Return a person as the specification shows whom an incident is assigned to."""
+        if key is None or key not in self.by_key:
+            return None
+        person = self.by_key[key]
+        filled = [role for role, members in self.roles.items() if isinstance(members, list) and key in members]
+        return {
+            "id": key,
+            "name": person.name,
+            "role": filled[0] if filled else None,
+            "contact_info": [method.channel for method in person.contact],
+        }
+
+
+def present_incident(row: Any, updates: Iterable[Any], people: People) -> dict[str, Any]:
     """Return an incident with its latest log entries and whom it is assigned to."""
     shown = {name: _plain(getattr(row, name)) for name in _COLUMNS}
     return {
@@ -49,7 +71,7 @@ def present_incident(row: Any, updates: Iterable[Any], people: Mapping[str, Pers
         "merged_into": str(row.merged_into) if row.merged_into is not None else None,
         "correlation": (row.correlation or {}).get("reasons", []),
         "escalation_steps": row.policy["steps"],
-        "assigned_to": _assignee(row.assigned_to, people),
+        "assigned_to": people.present(row.assigned_to),
         "updates": [present_event(event) for event in updates],
     }
 
@@ -62,6 +84,16 @@ def present_event(row: Any) -> dict[str, Any]:
         "actor": row.actor,
         "detail": row.detail,
         "created_at": format_timestamp(row.created_at),
+    }
+
+
+def present_acknowledgement(row: Any) -> dict[str, Any]:
+    """Return who had it, from when, in which round of its escalation."""
+    return {
+        "person": row.person,
+        "acknowledged_at": _plain(row.acknowledged_at),
+        "note": row.note,
+        "cycle": row.cycle,
     }
 
 
@@ -107,13 +139,6 @@ def present_notification(row: Any, calls: Iterable[Any]) -> dict[str, Any]:
             for call in calls
         ],
     }
-
-
-def _assignee(key: str | None, people: Mapping[str, Person]) -> dict[str, Any] | None:
-    if key is None or key not in people:
-        return None
-    person = people[key]
-    return {"name": person.name, "role": key, "contact_info": [method.channel for method in person.contact]}
 
 
 def _plain(value: Any) -> Any:

@@ -7,12 +7,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Row, bindparam, func, insert, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from webhook_receiver.incidents.incident import ACTIVE, EventKind, Status
-from webhook_receiver.schema import ACKNOWLEDGEMENTS, ANSWERS, ATTEMPTS, EPISODES, EVENTS, INCIDENTS, NOTIFICATIONS
+from webhook_receiver.incidents.search import Search
+from webhook_receiver.schema import (
+    ACKNOWLEDGEMENTS,
+    ANSWERS,
+    ATTEMPTS,
+    EPISODES,
+    EVENTS,
+    INCIDENT_SERVICES,
+    INCIDENTS,
+    NOTIFICATIONS,
+)
 
 IncidentRow = Row[Any]
 
@@ -226,6 +236,61 @@ def calls_of(connection: Connection, pages: Iterable[Row[Any]]) -> dict[int, lis
             if call.started_at >= page.created_at:  # a bundle may be older than a page that joined it
                 found[page.id].append(call)
     return found
+
+
+def find_incidents(connection: Connection, search: Search, limit: int) -> Sequence[IncidentRow]:
+    """Return the incidents a caller looks for, the newest first."""
+    query = select(INCIDENTS).order_by(INCIDENTS.c.id.desc()).limit(limit)
+    if search.before is not None:
+        query = query.where(INCIDENTS.c.id < search.before)
+    if search.statuses is not None:
+        query = query.where(INCIDENTS.c.status.in_(sorted(search.statuses)))
+    if search.severities is not None:
+        query = query.where(INCIDENTS.c.severity.in_(sorted(search.severities)))
+    if search.service is not None:
+        named = select(INCIDENT_SERVICES.c.incident_id).where(INCIDENT_SERVICES.c.service == search.service)
+        query = query.where(or_(INCIDENTS.c.service == search.service, INCIDENTS.c.id.in_(named)))
+    if search.region is not None:
+        query = query.where(_has_member(connection, INCIDENTS.c.regions, search.region))
+    if search.opened_from is not None:
+        query = query.where(INCIDENTS.c.created_at >= search.opened_from)
+    if search.opened_to is not None:
+        query = query.where(INCIDENTS.c.created_at < search.opened_to)
+    return connection.execute(query).all()
+
+
+def _has_member(connection: Connection, column: ColumnElement[Any], member: str) -> ColumnElement[bool]:
+    """Return the condition that a JSON list has a text as its member; each database has its own way of asking."""
+    unfold = func.json_array_elements_text if connection.dialect.name == "postgresql" else func.json_each
+    members = unfold(column).table_valued("value")
+    return select(1).select_from(members).where(members.c.value == member).exists()
+
+
+def merged_into(connection: Connection, incident_id: int) -> list[int]:
+    """Return the incidents that were merged into one, directly or by way of others."""
+    found, look = [incident_id], [incident_id]
+    while look:
+        query = select(INCIDENTS.c.id).where(INCIDENTS.c.merged_into.in_(look)).order_by(INCIDENTS.c.id)
+        look = [number for (number,) in connection.execute(query) if number not in found]
+        found += look
+    return found[1:]
+
+
+def timeline(connection: Connection, incident_ids: Iterable[int], after: int, limit: int) -> Sequence[Row[Any]]:
+    """Return the log entries of several incidents numbered above ``after``, oldest first."""
+    query = (
+        select(EVENTS)
+        .where(EVENTS.c.incident_id.in_(list(incident_ids)), EVENTS.c.id > after)
+        .order_by(EVENTS.c.id)
+        .limit(limit)
+    )
+    return connection.execute(query).all()
+
+
+def hold_key(connection: Connection, operation: str, key: str) -> None:
+    """Let nobody else answer the same write until the transaction ends. SQLite has one writer at a time anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{operation} {key}", 0))))
 
 
 def recall_answer(connection: Connection, operation: str, key: str) -> tuple[str, Any] | None:
