@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from flask import Flask
@@ -228,7 +228,7 @@ def build_receiver(
         database=Database(settings.incidents_database_url, pool_size=1),
         channels=ways_out,
         calendar=facts,
-        roster=roster,
+        roster=replace(roster, on_call=on_call.on_call_as_last_known),
         ticker_turns=ticker.check,
         clock=time,
         registry=registry,

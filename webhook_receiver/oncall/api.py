@@ -99,6 +99,7 @@ def create_oncall_blueprint(
         asked = read_model(request, NewOverride)
         with database.write() as transaction:
             row, is_new = on_call.add(transaction, asked, by=asked.by or caller().name)
+        on_call.overrides_changed()
         reviewer.review()
         return json_response(present_override(row, clock.now()), 201 if is_new else 200)
 
@@ -125,6 +126,7 @@ def create_oncall_blueprint(
     def cancel(override_id: int) -> Response:
         with database.write() as transaction:
             row = on_call.cancel(transaction, override_id)
+        on_call.overrides_changed()
         reviewer.review()
         return json_response(present_override(row, clock.now()))
 

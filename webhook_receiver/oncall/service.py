@@ -29,10 +29,11 @@ class OnCall:
 
     def on_call(self, schedule: str, now: datetime) -> list[str]:
         """Return the people on call in a schedule at ``now``. Paging hangs on it."""
-        usable = [
-            one for one in self.overrides(now, now + _INSTANT) if one.schedule == schedule and self.is_usable(one)
-        ]
-        return [one.person for one in at(self._settings.schedules[schedule], now, usable)]
+        return self._people(schedule, now, self._overrides.in_effect(now, now + _INSTANT))
+
+    def on_call_as_last_known(self, schedule: str, now: datetime) -> list[str]:
+        """Return the same without asking the database: for the last resort."""
+        return self._people(schedule, now, self._overrides.last_known(now, now + _INSTANT))
 
     def resolved(self, begin: datetime, end: datetime) -> dict[str, list[Span]]:
         """Return the spans of every schedule in [begin, end)."""
@@ -50,9 +51,17 @@ class OnCall:
         """Return the overrides in effect in [begin, end), those that cannot be used too."""
         return self._overrides.in_effect(begin, end)
 
+    def overrides_changed(self) -> None:
+        """Take note of an override that was just committed."""
+        self._overrides.forget_latest()
+
     def is_usable(self, override: Override) -> bool:
         """Return whether all it names is in the file: who has left must not be paged, nor stop the page to others."""
         return override.person in self._settings.people and override.schedule in self._settings.schedules
+
+    def _people(self, schedule: str, now: datetime, overrides: Iterable[Override]) -> list[str]:
+        usable = [one for one in overrides if one.schedule == schedule and self.is_usable(one)]
+        return [one.person for one in at(self._settings.schedules[schedule], now, usable)]
 
     def longest_shift(self) -> timedelta:
         """Return the longest a shift of any schedule lasts, and a day for its clock changes."""
