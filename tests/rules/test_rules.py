@@ -43,6 +43,7 @@ def test_the_rules_do_what_their_tests_say(promtool: Path, root: Path, area: str
         ("workflows", "[1h] offset 10m) >= 200", "[1h] offset 10m) >= 2000", "traffic stops dead"),
         ("thresholds", '"risk", "wedding_day", "", ""', '"risk", "normal", "", ""', "no calendar at all"),
         ("errors", "<= 3 * 300 *", "<= 0 * 300 *", "always errs this much"),
+        ("oncall", '{within="7d"}', '{within="30d"}', "three weeks away"),
         ("platform", 'absent(up{job="wedsync"})', "absent(up)", "wedsync is no longer in the configuration"),
     ],
 )
