@@ -42,9 +42,10 @@ from webhook_receiver.notify.pipeline import Delivery
 from webhook_receiver.notify.sending import Sending
 from webhook_receiver.notify.service import Links
 from webhook_receiver.oncall.api import create_oncall_blueprint
+from webhook_receiver.oncall.lookahead import roles_told
 from webhook_receiver.oncall.metrics import OnCallMetrics
 from webhook_receiver.oncall.overrides import Overrides
-from webhook_receiver.oncall.review import Reviewer, roles_told
+from webhook_receiver.oncall.review import Reviewer
 from webhook_receiver.oncall.roster import Roster
 from webhook_receiver.oncall.service import OnCall
 from webhook_receiver.sources.alertmanager import HttpAlertmanagers

@@ -12,6 +12,7 @@ from webhook_receiver.oncall import store
 from webhook_receiver.oncall.contract import LONGEST_OVERRIDE, NewOverride
 from webhook_receiver.oncall.coverage import PEOPLE_NEEDED
 from webhook_receiver.oncall.feed import AHEAD, BEHIND, calendar_feed
+from webhook_receiver.oncall.lookahead import Outlook
 from webhook_receiver.oncall.presentation import (
     present_finding,
     present_members,
@@ -19,7 +20,7 @@ from webhook_receiver.oncall.presentation import (
     present_turns,
     present_uncovered,
 )
-from webhook_receiver.oncall.review import Review, Reviewer
+from webhook_receiver.oncall.review import Reviewer
 from webhook_receiver.oncall.schedule import by_people
 from webhook_receiver.oncall.service import OnCall
 from wedsync_core.clock import Clock, format_timestamp, parse_timestamp
@@ -34,7 +35,7 @@ from wedsync_core.web.limits import read_model
 from wedsync_core.web.operations import Parameter, operation
 from wedsync_core.web.responses import json_response
 
-OUTLOOK: Final = timedelta(days=366)
+NEXT_TURN_WITHIN: Final = timedelta(days=366)
 """How far ahead the next turn is looked for."""
 
 STATES: Final = ("current", "all")
@@ -133,10 +134,10 @@ def create_oncall_blueprint(
     return room
 
 
-def _picture(settings: Settings, on_call: OnCall, ahead: Review, now: datetime) -> dict[str, Any]:
+def _picture(settings: Settings, on_call: OnCall, ahead: Outlook, now: datetime) -> dict[str, Any]:
     turns = {
         name: present_turns(by_people(found), settings.people)
-        for name, found in on_call.resolved(now, now + OUTLOOK).items()
+        for name, found in on_call.resolved(now, now + NEXT_TURN_WITHIN).items()
     }
     return {
         "at": format_timestamp(now),

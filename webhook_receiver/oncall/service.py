@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from webhook_receiver.oncall import store
 from webhook_receiver.oncall.contract import NewOverride, checked
+from webhook_receiver.oncall.lookahead import is_usable, resolve
 from webhook_receiver.oncall.overrides import Overrides
 from webhook_receiver.oncall.rotation import days_of_shift
-from webhook_receiver.oncall.schedule import Override, Span, at, spans
+from webhook_receiver.oncall.schedule import Override, Span, at
 from wedsync_core.clock import Clock
 from wedsync_core.problems import Conflict, FieldProblem, Invalid, NotFound
 from wedsync_core.settings import Settings
@@ -37,15 +38,7 @@ class OnCall:
 
     def resolved(self, begin: datetime, end: datetime) -> dict[str, list[Span]]:
         """Return the spans of every schedule in [begin, end)."""
-        return self.resolved_with(self.overrides(begin, end), begin, end)
-
-    def resolved_with(self, overrides: Iterable[Override], begin: datetime, end: datetime) -> dict[str, list[Span]]:
-        """Return the spans of every schedule under these overrides."""
-        usable = [one for one in overrides if self.is_usable(one)]
-        return {
-            name: spans(schedule, begin, end, [one for one in usable if one.schedule == name])
-            for name, schedule in self._settings.schedules.items()
-        }
+        return resolve(self._settings, self.overrides(begin, end), begin, end)
 
     def overrides(self, begin: datetime, end: datetime) -> list[Override]:
         """Return the overrides in effect in [begin, end), those that cannot be used too."""
@@ -55,12 +48,8 @@ class OnCall:
         """Take note of an override that was just committed."""
         self._overrides.forget_latest()
 
-    def is_usable(self, override: Override) -> bool:
-        """Return whether all it names is in the file: who has left must not be paged, nor stop the page to others."""
-        return override.person in self._settings.people and override.schedule in self._settings.schedules
-
     def _people(self, schedule: str, now: datetime, overrides: Iterable[Override]) -> list[str]:
-        usable = [one for one in overrides if one.schedule == schedule and self.is_usable(one)]
+        usable = [one for one in overrides if one.schedule == schedule and is_usable(self._settings, one)]
         return [one.person for one in at(self._settings.schedules[schedule], now, usable)]
 
     def longest_shift(self) -> timedelta:
@@ -77,8 +66,7 @@ class OnCall:
             return same, False
         if wanted.replaces is not None:
             others = store.touching(transaction, wanted.starts_at, wanted.ends_at, wanted.schedule)
-            schedule = self._settings.schedules[wanted.schedule]
-            found = spans(schedule, wanted.starts_at, wanted.ends_at, filter(self.is_usable, others))
+            found = resolve(self._settings, others, wanted.starts_at, wanted.ends_at)[wanted.schedule]
             if not any(wanted.replaces in span.people for span in found):
                 detail = f"{wanted.replaces} is not on call in {wanted.schedule} in that time"
                 raise Invalid(f"replaces: {detail}", FieldProblem("replaces", detail))

@@ -257,6 +257,21 @@ def test_overrides_that_were_read_before_still_hold(saturday_desk: Desk, monkeyp
     assert {page.person for page in desk.console.envelopes} == {"ines"}
 
 
+def test_the_last_resort_knows_who_stands_in_without_asking_the_database(
+    saturday_desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = saturday_desk
+    stand_in(desk, who="tomasz")
+    desk.clock.advance(timedelta(hours=3))
+
+    def hangs(*_: object, **__: object) -> None:
+        raise AssertionError("the database was asked")
+
+    monkeypatch.setattr("webhook_receiver.oncall.overrides.Overrides.in_effect", hangs)
+
+    assert set(desk.receiver.watchers.last_resort._people()) == {"grace", "ines", "tomasz"}
+
+
 def test_somebody_who_has_left_is_not_paged_and_stops_nobody_elses_page(tmp_path: Path, database_url: str) -> None:
     """Anya was to stand in for Noor; the next day she is no longer in the file."""
     anya = {"WEDSYNC__PEOPLE__ANYA": "{name: Anya Petrova, contact: [{channel: console}]}"}
