@@ -64,8 +64,10 @@ def test_the_incident_ends_with_its_last_alert(saturday_desk: Desk) -> None:
     desk.clock.advance(seconds=60)
 
     desk.alerts(*[ended(desk, one) for one in alerts[:4]])
+    desk.turn()
     assert [one["status"] for one in active(desk)] == ["open"]
     desk.alerts(ended(desk, alerts[4]))
+    desk.turn()
     assert active(desk) == []
 
 
@@ -144,8 +146,10 @@ def test_the_parent_ends_when_symptoms_and_cause_have_ended(saturday_desk: Desk)
     desk.clock.advance(seconds=60)
 
     desk.alerts(ended(desk, cause))
+    desk.turn()
     assert len(active(desk)) == 1
     desk.alerts(ended(desk, symptom))
+    desk.turn()
     assert active(desk) == []
 
 
@@ -239,6 +243,7 @@ def test_an_incident_reported_by_hand_is_left_to_people(saturday_desk: Desk) -> 
 
     desk.post("/incidents/2/merge", {"into": "1", "by": "ines"})
     desk.alerts(ended(desk, one))
+    desk.turn()
     assert desk.get("/incidents/1")["alerts"][0]["state"] == "resolved"
 
 
@@ -262,6 +267,7 @@ def test_merging_lasts_for_later_alerts(saturday_desk: Desk) -> None:
 
     desk.clock.advance(seconds=60)
     desk.alerts(ended(desk, photos), ended(desk, messages))
+    desk.turn()
     assert active(desk) == []
     desk.clock.advance(seconds=3600)
     desk.alerts({**photos, "startsAt": desk.clock.now().isoformat()})
@@ -291,6 +297,7 @@ def test_splitting_lasts_for_later_alerts(saturday_desk: Desk) -> None:
 
     desk.clock.advance(seconds=60)
     desk.alerts(ended(desk, london), ended(desk, sydney))
+    desk.turn()
     desk.clock.advance(seconds=3600)
     desk.alerts({**london, "startsAt": desk.clock.now().isoformat()})
     desk.alerts({**sydney, "startsAt": desk.clock.now().isoformat()})
