@@ -23,6 +23,9 @@ from webhook_receiver.correlation.metrics import CorrelationMetrics
 from webhook_receiver.correlation.service import Correlation, limits_of, topology_of
 from webhook_receiver.deadman.watchdog import Watchdog
 from webhook_receiver.deadman.watchers import Watchers, build_watchers
+from webhook_receiver.engine.api import refuse_writes
+from webhook_receiver.engine.instance import InstanceLock
+from webhook_receiver.engine.service import Engine, instance_lock
 from webhook_receiver.escalation.api import create_escalation_blueprint
 from webhook_receiver.escalation.metrics import EscalationMetrics
 from webhook_receiver.escalation.policy import choose_policy
@@ -78,6 +81,8 @@ class Receiver:
     calendar: WeddingCalendar | None
     sources: Sources
     watchers: Watchers
+    engine: Engine
+    lock: InstanceLock | None
 
     def start(self) -> None:
         """Start the loops."""
@@ -95,7 +100,10 @@ class Receiver:
         self.watchers.stop()
         if self.calendar is not None:
             self.calendar.stop()
+        self.engine.end()
         self.database.close()
+        if self.lock is not None:
+            self.lock.release()
 
 
 def build_receiver(
@@ -108,14 +116,18 @@ def build_receiver(
 ) -> Receiver:
     """Open the database, bring its schema up to date, and wire the rooms.
 
-    ``clock``, ``calendar``, ``channels`` and ``sources`` are replaced in tests. Raises Unavailable and
-    SchemaNewerThanCode.
+    ``clock``, ``calendar``, ``channels`` and ``sources`` are replaced in tests. Raises Unavailable, AlreadyRunning
+    and SchemaNewerThanCode.
     """
-    time = clock or SystemClock()
     registry = CollectorRegistry()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
+    lock = instance_lock(settings.incidents_database_url)
+    if lock is not None:
+        lock.take()
     database = Database(settings.incidents_database_url)
     migrate(database, NAME)
+    engine = Engine(database, registry, clock or SystemClock(), reference=clock)
+    time = engine.clock
     weddings = None if calendar else open_calendar(settings.calendar, settings.data_dir / NAME, time)
     facts: CalendarFacts = calendar or weddings.facts  # type: ignore[union-attr] # one of the two is there
     asked = sources or sources_of(settings)
@@ -205,6 +217,8 @@ def build_receiver(
     watchdog = Watchdog(database=database, incidents=incidents, clock=time, late_after=settings.watchdog.late_after)
     ticker = Ticker(
         (
+            # First: what is due is asked by a clock that has just been compared.
+            Duty("clock", engine.timekeeping.look, every=timedelta(seconds=1)),
             Duty("pending_messages", intake.process_pending),
             Duty("reconcile", reconciler.tick, alone=True),
             Duty("confirmations", corrections.believe_unanswered),
@@ -221,6 +235,7 @@ def build_receiver(
         ),
         time,
         registry,
+        engine,
     )
     registry.register(IncidentCollector(database, time))
 
@@ -238,6 +253,7 @@ def build_receiver(
     people = People(settings.people, settings.roles)
 
     def ready() -> None:
+        engine.check()
         database.check()
         ticker.check()
 
@@ -271,8 +287,9 @@ def build_receiver(
         ),
         ready=ready,
     )
+    refuse_writes(app, engine.check)
     trace_service(app, NAME, settings.otlp_endpoint)
-    return Receiver(app, database, ticker, delivery, reconciler, weddings, asked, watchers)
+    return Receiver(app, database, ticker, delivery, reconciler, weddings, asked, watchers, engine, lock)
 
 
 def _oncall(

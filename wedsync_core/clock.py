@@ -17,6 +17,8 @@ _RFC_3339: Final = re.compile(
     r"(?:([Zz])|([+-])([0-9]{2}):([0-9]{2}))?"
 )
 _LONGEST_TIMESTAMP: Final = 64
+# A machine that slept, or was paused whole, has let time pass: Linux' plain monotonic clock does not know.
+_SINCE_SWITCHED_ON: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 class Clock(Protocol):
@@ -37,7 +39,9 @@ class SystemClock:
         return datetime.now(UTC)  # noqa: TID251 - the one place that may ask the machine
 
     def monotonic(self) -> float:
-        """Return the machine's monotonic seconds."""
+        """Return the machine's seconds since it was switched on; where it can tell, time asleep counts too."""
+        if _SINCE_SWITCHED_ON is not None:
+            return time.clock_gettime(_SINCE_SWITCHED_ON)
         return time.monotonic()  # noqa: TID251 - the one place that may ask the machine
 
 

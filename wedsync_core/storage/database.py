@@ -112,6 +112,14 @@ def sqlite_url(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
+def sqlite_file(url: str | URL) -> Path | None:
+    """Return the file of a SQLite URL; None for another database, and for one in memory."""
+    made = make_url(url)
+    if made.get_backend_name() != "sqlite" or made.database in (None, "", ":memory:"):
+        return None
+    return Path(str(made.database))
+
+
 @contextmanager
 def _busy_timeout(connection: Connection, within: float | None) -> Iterator[None]:
     """Let SQLite wait less for another process than it does otherwise."""

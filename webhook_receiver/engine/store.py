@@ -1,0 +1,96 @@
+"""Rows that all replicas share: the clock, the engine's version, duties that one does alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Interval, cast, delete, func, literal, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+
+from webhook_receiver.engine.moments import ELAPSED, RECENT
+from webhook_receiver.schema import ENGINE, INCIDENTS, LEASES
+from wedsync_core.storage import Database, UtcDateTime
+
+
+def database_now(database: Database) -> datetime:
+    """Return the database's own clock. PostgreSQL only; raises Unavailable."""
+    with database.read() as connection:
+        moment: datetime = connection.execute(select(cast(func.clock_timestamp(), UtcDateTime))).scalar_one()
+    return moment
+
+
+def states(connection: Connection, *names: str) -> dict[str, Any]:
+    """Return the values of shared facts; an absent one is left out."""
+    query = select(ENGINE.c.name, ENGINE.c.value).where(ENGINE.c.name.in_(names))
+    return {row.name: row.value for row in connection.execute(query)}
+
+
+def held_state(connection: Connection, name: str, first: Mapping[str, Any], now: datetime) -> Any:
+    """Return a shared fact, held against other replicas until the transaction ends; ``first`` where there is none."""
+    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    connection.execute(
+        build(ENGINE)
+        .values(name=name, value=dict(first), updated_at=now)
+        .on_conflict_do_nothing(index_elements=["name"])
+    )
+    return connection.execute(select(ENGINE.c.value).where(ENGINE.c.name == name).with_for_update()).scalar_one()
+
+
+def keep_state(connection: Connection, name: str, value: Mapping[str, Any], now: datetime) -> None:
+    """Write a shared fact that the caller holds."""
+    connection.execute(update(ENGINE).where(ENGINE.c.name == name).values(value=dict(value), updated_at=now))
+
+
+def shift_elapsed(connection: Connection, by: timedelta, now: datetime) -> None:
+    """Move every moment that is compared with a time span; ``now`` is the present after the jump."""
+    for column, still in ELAPSED:
+        statement = update(column.table).where(column.is_not(None)).values({column: _moved(connection, column, by)})
+        connection.execute(statement if still is None else statement.where(still))
+    for column in RECENT if by < timedelta() else ():
+        ahead = update(column.table).where(column > now).values({column: _moved(connection, column, by)})
+        connection.execute(ahead)
+
+
+def wake_stragglers(connection: Connection, now: datetime) -> int:
+    """Make due what was opened by the old clock while it was being set back; returns how many.
+
+    The first step of an incident is due at once: one that lies ahead was written by somebody who did not know yet.
+    """
+    statement = (
+        update(INCIDENTS)
+        .where(
+            INCIDENTS.c.status == "open",
+            INCIDENTS.c.current_escalation_level == 0,
+            INCIDENTS.c.suppressed_by.is_(None),
+            INCIDENTS.c.next_escalation_at > now,
+        )
+        .values(next_escalation_at=now)
+    )
+    return connection.execute(statement).rowcount
+
+
+def hold_lease(connection: Connection, name: str, holder: str, *, now: datetime, until: datetime) -> bool:
+    """Take or renew a duty; returns False while another holds it."""
+    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = build(LEASES).values(name=name, holder=holder, until=until)
+    taken = statement.on_conflict_do_update(
+        index_elements=["name"],
+        set_={"holder": holder, "until": until},
+        where=(LEASES.c.holder == holder) | (LEASES.c.until <= now),
+    ).returning(LEASES.c.name)
+    return connection.execute(taken).scalar_one_or_none() is not None
+
+
+def release_leases(connection: Connection, holder: str) -> None:
+    """Give every duty of a replica back."""
+    connection.execute(delete(LEASES).where(LEASES.c.holder == holder))
+
+
+def _moved(connection: Connection, column: Any, by: timedelta) -> ColumnElement[Any]:
+    if connection.dialect.name == "postgresql":
+        return column + literal(by, Interval)  # type: ignore[no-any-return]
+    # SQLite keeps text; its own arithmetic knows milliseconds, the column's form has six digits.
+    return func.strftime("%Y-%m-%d %H:%M:%f", column, f"{by.total_seconds():+.3f} seconds").op("||")("000")
