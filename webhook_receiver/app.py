@@ -24,8 +24,8 @@ from webhook_receiver.correlation.service import Correlation, limits_of, topolog
 from webhook_receiver.deadman.watchdog import Watchdog
 from webhook_receiver.deadman.watchers import Watchers, build_watchers
 from webhook_receiver.engine.api import refuse_writes
-from webhook_receiver.engine.instance import InstanceLock
-from webhook_receiver.engine.service import Engine, instance_lock
+from webhook_receiver.engine.instance import InstanceLock, instance_lock
+from webhook_receiver.engine.service import Engine
 from webhook_receiver.escalation.api import create_escalation_blueprint
 from webhook_receiver.escalation.metrics import EscalationMetrics
 from webhook_receiver.escalation.policy import choose_policy

@@ -17,6 +17,7 @@ from typing import Any
 import requests
 from sqlalchemy import event
 
+from webhook_receiver.__main__ import claim
 from webhook_receiver.app import build_receiver
 from wedsync_core.settings import Settings
 from wedsync_core.storage import Database
@@ -194,4 +195,4 @@ def build(settings: Settings) -> RunningService:
 
 
 if __name__ == "__main__":
-    sys.exit(serve("webhook_receiver", build, lambda settings: settings.receiver))
+    sys.exit(serve("webhook_receiver", build, lambda settings: settings.receiver, claim))

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from wedsync_core.storage import sqlite_file
+from wedsync_core.web.command import CannotStart
+
 PREDECESSOR_ENDS_WITHIN = 5.0
 """Seconds. A service manager may start the next process while the last one is still saying goodbye."""
 _LOOKS_AGAIN_EVERY = 0.1
@@ -18,7 +21,7 @@ _SENTENCE: Final = (
 )
 
 
-class AlreadyRunning(RuntimeError):
+class AlreadyRunning(CannotStart):
     """Somebody else has this database. Trying again helps once they have ended."""
 
 
@@ -86,3 +89,9 @@ class InstanceLock:
         except (OSError, UnicodeDecodeError):
             number = ""
         return f" (number {number})" if number.isdecimal() else ""
+
+
+def instance_lock(database_url: str) -> InstanceLock | None:
+    """Return the lock of a SQLite file; None for PostgreSQL, where several processes work together."""
+    file = sqlite_file(database_url)
+    return None if file is None else InstanceLock(file)

@@ -6,14 +6,13 @@ from prometheus_client import CollectorRegistry
 
 from webhook_receiver.engine import store, timekeeping, version
 from webhook_receiver.engine.clock import EngineClock
-from webhook_receiver.engine.instance import InstanceLock
 from webhook_receiver.engine.lease import DutyLeases, Leases, SoleProcess
 from webhook_receiver.engine.metrics import EngineMetrics
 from webhook_receiver.engine.timekeeping import Timekeeping
 from webhook_receiver.engine.version import EngineVersion
 from wedsync_core.clock import Clock
 from wedsync_core.problems import Unavailable
-from wedsync_core.storage import Database, sqlite_file
+from wedsync_core.storage import Database
 
 
 class Engine:
@@ -74,9 +73,3 @@ class Engine:
         if timekeeping.NAME in said:
             self.timekeeping.follow(said[timekeeping.NAME]["shifted"])
         self._leases.renew()
-
-
-def instance_lock(database_url: str) -> InstanceLock | None:
-    """Return the lock of a SQLite file; None for PostgreSQL, where several processes work together."""
-    file = sqlite_file(database_url)
-    return None if file is None else InstanceLock(file)
