@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.real, pytest.mark.faults]
 
-CRITICAL = {"severity": "critical", "service": "photos", "affects": "photo_upload", "region": "london"}
+CRITICAL: dict[str, Any] = {"severity": "critical", "service": "photos", "affects": "photo_upload", "region": "london"}
 TITLE = "Photo uploads fail in London"
 
 
@@ -122,7 +123,7 @@ def _quiet(receiver: FaultyReceiver) -> bool:
     return receiver.metric("wedsync_outbox_depth") == receiver.metric("wedsync_escalation_overdue_seconds") == 0
 
 
-def _labels(number: int) -> dict[str, str]:
+def _labels(number: int) -> dict[str, Any]:
     labels = distinct(number)
     del labels["alertname"]
     return labels
