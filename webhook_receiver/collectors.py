@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -44,6 +46,14 @@ class IncidentCollector(Collector):
         up.add_metric([], 1)
         yield up
         yield from families
+        yield from self._disk()
+
+    def _disk(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the room on the disk of a SQLite database; a server's disk is for others to watch."""
+        file = self._database.url.database
+        if self._database.is_sqlite and file:
+            name, words = "wedsync_incident_database_free_bytes", "Room on the disk of the incident database."
+            yield _gauge(name, words, shutil.disk_usage(Path(file).parent).free)
 
     def _read(self) -> list[GaugeMetricFamily]:
         now = self._clock.now()
