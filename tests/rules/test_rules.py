@@ -13,7 +13,8 @@ NEVER_SILENT = {"Watchdog"}
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, timeout=120)
+    # The limit is for a promtool that hangs: a file takes up to 15 s of a processor, and minutes on a crowded machine.
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, timeout=900)
 
 
 def alert_assertions(root: Path, area: str, name: str) -> list[list[dict[str, Any]]]:
