@@ -214,7 +214,13 @@ def build_receiver(
         metrics=LinkMetrics(registry),
     )
     delivery = open_delivery(settings, database, ways_out, links, time, registry)
-    watchdog = Watchdog(database=database, incidents=incidents, clock=time, late_after=settings.watchdog.late_after)
+    watchdog = Watchdog(
+        database=database,
+        incidents=incidents,
+        clock=time,
+        late_after=settings.watchdog.late_after,
+        asked_every=settings.reconcile.every,
+    )
     ticker = Ticker(
         (
             # First: what is due is asked by a clock that has just been compared.

@@ -113,6 +113,12 @@ def has_watchdog(evaluated: Sequence[Evaluated]) -> bool:
     return any(one.firing and one.labels.get("alertname") == WATCHDOG for one in evaluated)
 
 
+def watchdog_updated_at(alerts: Mapping[str, UpstreamAlert] | None) -> datetime | None:
+    """Return when Alertmanager was last told of the always-firing alert: it repeats it for minutes by itself."""
+    spoken = [one.updated_at for one in (alerts or {}).values() if one.labels.get("alertname") == WATCHDOG]
+    return max(spoken, default=None)
+
+
 class Correction(StrEnum):
     """What a pass does with one alert; also the label of the counter, but for ``KEEP``."""
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from webhook_receiver.alerts import episode_store, store
-from webhook_receiver.alerts.comparison import Health, View, doubt_of, has_watchdog, watch
+from webhook_receiver.alerts.comparison import Health, View, doubt_of, has_watchdog, watch, watchdog_updated_at
 from webhook_receiver.alerts.corrections import Corrections
 from webhook_receiver.alerts.lookback import LookBack
 from webhook_receiver.alerts.metrics import ReconcileMetrics
@@ -162,6 +162,12 @@ class Reconciler:
         if evaluated is not None and not seen and "without_watchdog" not in state:
             learned["without_watchdog"] = _text(asked_at)
             self._log.warning("prometheus_has_no_watchdog", meaning="its word alone ends critical incidents")
+        spoken_at = watchdog_updated_at(answers.alerts)
+        if spoken_at is not None:
+            # Told apart by change, not by comparing its clock with ours: each may be set.
+            if _text(spoken_at) != state.get("watchdog_updated_at"):
+                learned["watchdog_heard_at"] = _text(asked_at)
+            learned |= {"watchdog_updated_at": _text(spoken_at), "watchdog_checked_at": _text(asked_at)}
         if {**state, **learned} != state:
             with self._database.write() as transaction:
                 store.change_reconcile_state(transaction, learned, asked_at)

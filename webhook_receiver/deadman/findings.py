@@ -32,7 +32,7 @@ class Kind(StrEnum):
 _SENTENCES: Mapping[Kind, str] = {
     Kind.ESCALATION_OVERDUE: "escalation steps are overdue: the next people have not been told",
     Kind.PAGE_UNSENT: "pages that are due have not been sent",
-    Kind.LEASE_EXPIRED: "pages or duties were begun by somebody who is gone, and nobody went on with them",
+    Kind.LEASE_EXPIRED: "pages were begun by a sender that is gone, and no other went on with them",
     Kind.MESSAGE_UNPROCESSED: "messages of Alertmanager are kept and not processed",
     Kind.INCIDENT_WITHOUT_NEXT_STEP: "open incidents have no next step: nobody would ever be told again",
     Kind.EPISODE_UNCONFIRMED: "alerts that wait to be confirmed were neither confirmed nor opened",

@@ -11,7 +11,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from webhook_receiver.deadman.findings import OVERDUE, Finding, Kind
 from webhook_receiver.incidents.incident import Status
-from webhook_receiver.schema import EPISODES, INBOX, INCIDENTS, LEASES, NOTIFICATIONS
+from webhook_receiver.schema import EPISODES, INBOX, INCIDENTS, NOTIFICATIONS
 from wedsync_core.severity import Severity
 
 _CRITICAL = Severity.CRITICAL.rank
@@ -60,13 +60,8 @@ def _pages(connection: Connection, late: datetime) -> Finding:
 
 def _leases(connection: Connection, late: datetime) -> Finding:
     lost = and_(NOTIFICATIONS.c.state == "sending", NOTIFICATIONS.c.lease_until < late)
-    pages = _finding(
-        connection,
-        Kind.LEASE_EXPIRED,
-        _count(NOTIFICATIONS.c.lease_until, NOTIFICATIONS.c.severity_rank).where(lost),
-    )
-    duties = connection.execute(select(func.count()).select_from(LEASES).where(LEASES.c.until < late)).scalar_one()
-    return Finding(Kind.LEASE_EXPIRED, pages.count + int(duties), pages.critical_since)
+    query = _count(NOTIFICATIONS.c.lease_until, NOTIFICATIONS.c.severity_rank).where(lost)
+    return _finding(connection, Kind.LEASE_EXPIRED, query)
 
 
 def _messages(connection: Connection, late: datetime) -> Finding:

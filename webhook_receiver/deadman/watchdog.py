@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 from webhook_receiver.alerts import store as alerts
 from webhook_receiver.deadman import store
-from webhook_receiver.deadman.switch import Switch, judge_silence
+from webhook_receiver.deadman.switch import Asked, Switch, judge_silence
 from webhook_receiver.incidents.service import Incidents, Report
-from wedsync_core.clock import Clock, format_timestamp
+from wedsync_core.clock import Clock, format_timestamp, parse_timestamp
 from wedsync_core.severity import Signal
 from wedsync_core.storage import Database, Transaction
 
@@ -20,11 +20,20 @@ RUNBOOK = "https://github.com/wedsync/monitoring/blob/main/docs/runbooks/Watchdo
 class Watchdog:
     """A duty of the ticker, alone among the replicas."""
 
-    def __init__(self, *, database: Database, incidents: Incidents, clock: Clock, late_after: timedelta) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        incidents: Incidents,
+        clock: Clock,
+        late_after: timedelta,
+        asked_every: timedelta,
+    ) -> None:
         self._database = database
         self._incidents = incidents
         self._clock = clock
         self._late_after = late_after
+        self._asked_every = asked_every
         self._started = clock.now()
 
     def look(self) -> int:
@@ -47,7 +56,17 @@ class Watchdog:
         return 1
 
     def _judge(self, transaction: Transaction, now: datetime) -> Switch:
-        return judge_silence(alerts.watchdog_last_seen(transaction), self._started, now, self._late_after)
+        last_seen = alerts.watchdog_last_seen(transaction)
+        state = alerts.reconcile_state(transaction)
+        asked = None
+        if state.get("watchdog_heard_at") and state.get("watchdog_checked_at"):
+            asked = Asked(
+                heard_at=parse_timestamp(state["watchdog_heard_at"]),
+                checked_at=parse_timestamp(state["watchdog_checked_at"]),
+                lost_at=parse_timestamp(state["lost_at"]) if state.get("lost_at") else None,
+                every=self._asked_every,
+            )
+        return judge_silence(last_seen, asked, self._started, now, self._late_after)
 
     def _report(self, switch: Switch) -> Report:
         return Report(

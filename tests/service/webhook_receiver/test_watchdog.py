@@ -110,3 +110,31 @@ def test_an_acknowledged_silence_ends_by_itself_too(saturday_desk: Desk) -> None
     desk.pass_minutes(0.2)
     shown = desk.get(f"/incidents/{incident['id']}")
     assert (shown["status"], shown["resolved_by"]) == ("resolved", "watchdog")
+
+
+def test_alertmanager_repeats_the_watchdog_of_a_dead_prometheus_and_people_hear_of_it_all_the_same(
+    saturday_desk: Desk,
+) -> None:
+    """For four minutes it sends on what nobody confirms; only asking shows that."""
+    desk = saturday_desk
+    upstream = desk.upstream
+    for _ in range(10):
+        upstream.alertmanager.hold(alert("Watchdog", starts_at=SATURDAY, **WATCHDOG))
+        desk.pass_minutes(1)
+    assert desk.pager.people() == []
+    upstream.prometheus.down = True
+    desk.pass_minutes(3)
+    assert desk.pager.people() == ["ines", "noor"]
+    upstream.prometheus.down = False
+    upstream.alertmanager.hold(alert("Watchdog", starts_at=SATURDAY, **WATCHDOG))
+    desk.pass_minutes(1)
+    assert silences(desk) == []
+
+
+def test_a_prometheus_that_only_the_receiver_cannot_reach_calls_nobody(saturday_desk: Desk) -> None:
+    desk = saturday_desk
+    for minute in range(10):
+        desk.upstream.prometheus.down = minute >= 2
+        desk.upstream.alertmanager.hold(alert("Watchdog", starts_at=SATURDAY, **WATCHDOG))
+        desk.pass_minutes(1)
+    assert silences(desk) == []
