@@ -15,6 +15,7 @@ from webhook_receiver.alerts.corrections import Corrections
 from webhook_receiver.alerts.intake import AlertIntake
 from webhook_receiver.alerts.lookback import LookBack
 from webhook_receiver.alerts.metrics import AlertMetrics, ReconcileMetrics
+from webhook_receiver.alerts.processing import Processing
 from webhook_receiver.alerts.reconciler import Reconciler
 from webhook_receiver.alerts.service import Episodes
 from webhook_receiver.collectors import IncidentCollector
@@ -167,7 +168,7 @@ def build_receiver(
         correlation=correlation,
         reopen_window=settings.incidents.reopen_window,
     )
-    intake = AlertIntake(
+    processing = Processing(
         database=database,
         incidents=incidents,
         episodes=episodes,
@@ -175,6 +176,7 @@ def build_receiver(
         clock=time,
         metrics=alert_metrics,
     )
+    intake = AlertIntake(database=database, incidents=incidents, processing=processing, clock=time)
     reconcile_metrics = ReconcileMetrics(registry)
     corrections = Corrections(
         database=database,
@@ -225,7 +227,7 @@ def build_receiver(
         (
             # First: what is due is asked by a clock that has just been compared.
             Duty("clock", engine.timekeeping.look, every=timedelta(seconds=1)),
-            Duty("pending_messages", intake.process_pending),
+            Duty("pending_messages", processing.process_pending),
             Duty("reconcile", reconciler.tick, alone=True),
             Duty("confirmations", corrections.believe_unanswered),
             Duty("judgement", escalation.judge_due),

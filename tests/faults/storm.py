@@ -57,7 +57,7 @@ def active(receiver: FaultyReceiver) -> int:
     return int(receiver.get("/api/monitoring/incidents/active?limit=1").headers["X-Total-Count"])
 
 
-def distinct(number: int, **labels: str) -> dict[str, str]:
+def distinct(number: int, **labels: str) -> dict[str, Any]:
     """Labels of an alert that has nothing in common with its neighbours: a service and an instance of its own."""
     service = f"supplier-{number}"
     return {

@@ -36,6 +36,9 @@ class AlertMetrics:
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0),
             registry=registry,
         )
+        self.waiting = Gauge(
+            "wedsync_alerts_waiting", "Alerts kept and answered in a storm, and not processed yet.", registry=registry
+        )
         for outcome in OUTCOMES:
             self.requests.labels(outcome)
         for status in ("firing", "resolved"):

@@ -17,7 +17,7 @@ from wedsync_core.clock import Clock
 from wedsync_core.problems import Conflict
 from wedsync_core.storage import Database, Transaction
 
-STEPS_PER_TURN = 50
+STEPS_PER_TURN = 10
 """Steps taken in one transaction; a storm is worked off in several, so that none holds the database for long."""
 
 

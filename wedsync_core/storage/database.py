@@ -18,6 +18,7 @@ from sqlalchemy.types import TypeDecorator
 
 from wedsync_core.clock import SystemClock, require_aware
 from wedsync_core.problems import Unavailable
+from wedsync_core.storage.turns import Turns
 
 BUSY_TIMEOUT_SECONDS = 5
 POOL_WAIT_SECONDS = 2
@@ -57,7 +58,7 @@ class Database:
     def __init__(self, url: str | URL, *, pool_size: int = 8) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self._writers = threading.Lock()
+        self._writers = Turns()
         self._clock = SystemClock()
         self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgresql_engine(self.url, pool_size)
 

@@ -8,7 +8,8 @@ import pytest
 
 from tests.cast import SATURDAY
 from tests.receiver import Desk, alert, webhook
-from webhook_receiver.alerts import intake
+from webhook_receiver.alerts.backlog import Backlog
+from webhook_receiver.alerts.processing import Processing
 from wedsync_core.problems import Unavailable
 
 UPLOADS: dict[str, Any] = {
@@ -138,7 +139,10 @@ def test_two_thousand_alerts_in_one_message_are_all_recorded(saturday_desk: Desk
     storm = [alert(starts_at=SATURDAY, severity="warning", service=f"s{number}") for number in range(2000)]
 
     assert desk.alerts(*storm).status_code == 200
+    assert desk.metric("wedsync_alerts_waiting") == 2000
+    desk.receiver.ticker.turn()
 
+    assert desk.metric("wedsync_alerts_waiting") == 0
     assert desk.metric("wedsync_incidents_opened_total", severity="low") == 2000
     assert desk.call("GET", "/incidents/active", "viewer").headers["X-Total-Count"] == "2000"
 
@@ -165,27 +169,17 @@ def test_a_message_kept_by_a_request_that_died_is_processed_by_the_ticker(
     saturday_desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk = saturday_desk
-    real_write = desk.receiver.database.write
-    writes = []
-
-    def dies_after_keeping(**_: Any) -> Any:
-        writes.append(1)
-        if len(writes) > 1:
-            raise Unavailable("killed")
-        return real_write()
-
-    monkeypatch.setattr(intake, "ALERTS_PER_TRANSACTION", 1)  # what fits into one is kept and processed as one
-    first = alert(starts_at=SATURDAY, region="london", **UPLOADS)
-    second = alert(starts_at=SATURDAY, severity="warning", service="booking")
+    storm = [alert(starts_at=SATURDAY, severity="warning", service=f"s{number}") for number in range(60)]
     with monkeypatch.context() as dying:
-        dying.setattr(desk.receiver.database, "write", dies_after_keeping)
-        assert desk.alerts(first, second).status_code == 503
+        dying.setattr(Backlog, "add", lambda *_: None)
+        assert desk.alerts(alert(starts_at=SATURDAY, region="london", **UPLOADS), *storm).status_code == 200
+    desk.turn()
     assert desk.get("/incidents/active") == []
 
     desk.clock.advance(seconds=3)
     desk.turn()
 
-    assert len(desk.get("/incidents/active")) == 2
+    assert len(desk.get("/incidents/active")) == 61
     assert desk.pager.people() == ["ines", "noor"]
 
 
@@ -194,14 +188,14 @@ def test_a_fault_in_what_was_to_be_done_at_once_costs_no_message(
 ) -> None:
     desk = saturday_desk
     faults = iter([RuntimeError("a fault of ours")])
-    apply = intake.AlertIntake._apply
+    apply = Processing.apply
 
     def fails_once(*arguments: Any) -> bool:
         for fault in faults:
             raise fault
         return apply(*arguments)
 
-    monkeypatch.setattr(intake.AlertIntake, "_apply", fails_once)
+    monkeypatch.setattr(Processing, "apply", fails_once)
 
     assert desk.alerts(alert(starts_at=SATURDAY, region="london", **UPLOADS)).status_code == 200
 
@@ -216,5 +210,34 @@ def test_messages_that_come_at_once_are_each_recorded_once(saturday_desk: Desk) 
         answers = list(posting.map(lambda message: desk.post("/alertmanager", message, role="alertmanager"), storm))
 
     assert {answer.status_code for answer in answers} == {200}
+    desk.receiver.ticker.turn()
     assert desk.metric("wedsync_incidents_opened_total", severity="low") == 10
     assert desk.metric("wedsync_alerts_received_total", status="firing") == 40
+
+
+def test_what_comes_after_a_storm_does_not_overtake_it(saturday_desk: Desk) -> None:
+    """The end of an alert that still waits must not be heard before its beginning."""
+    desk = saturday_desk
+    storm = [alert(starts_at=SATURDAY, severity="warning", service=f"s{number}") for number in range(60)]
+    desk.alerts(*storm)
+    desk.clock.advance(seconds=30)
+    ended = alert(starts_at=SATURDAY, severity="warning", service="s7", status="resolved", ends_at=desk.clock.now())
+
+    assert desk.alerts(ended).status_code == 200
+    assert desk.metric("wedsync_alerts_waiting") == 61
+    desk.receiver.ticker.turn()
+
+    assert desk.call("GET", "/incidents/active", "viewer").headers["X-Total-Count"] == "59"
+
+
+def test_a_poison_alert_in_a_storm_costs_none_of_the_others(saturday_desk: Desk) -> None:
+    desk = saturday_desk
+    storm: list[Any] = [alert(starts_at=SATURDAY, severity="warning", service=f"s{number}") for number in range(100)]
+    storm.insert(40, {"status": "smouldering", "labels": {"alertname": "X"}})
+
+    answer = desk.alerts(*storm)
+    desk.receiver.ticker.turn()
+
+    assert answer.get_json() == {"outcome": "quarantined", "alerts": 101, "quarantined": 1}
+    assert desk.metric("wedsync_alerts_quarantined") == 1
+    assert desk.metric("wedsync_incidents_opened_total", severity="low") == 100
