@@ -33,7 +33,7 @@ def storm_size() -> int:
 
 
 def one_step(document: dict[str, Any]) -> None:
-    """Tell one person, once, in as many messages as it takes: a storm is about what arrives, not about the policy's length."""
+    """Tell one person, once: a storm is about what arrives, not about the policy's length."""
     document["escalation"]["policies"]["short"]["steps"] = [{"after": "0s", "roles": ["on_call_engineer"]}]
     document["roles"] = {"on_call_engineer": [FIRST], "team_lead": [FIRST]}
     # Whatever waits goes out within seconds, bundled or not: the tests wait for the last page.
