@@ -67,6 +67,10 @@ def next_steps(ground: Ground, here: Path) -> list[tuple[str, str]]:
             f"curl -s -X POST {responder} {receiver}/{api}/incidents/$({first})/acknowledge",
         ),
         (
+            "Who is on call, until when, who is next, and what will be missing",
+            f"curl -s {viewer} {receiver}/{api}/oncall",
+        ),
+        (
             "The errors behind it, grouped",
             f"curl -s {viewer} '{exporters}/{api}/errors?timeRange=1h&groupBy=error_type'",
         ),

@@ -86,11 +86,28 @@ def test_no_wedding_is_sifted_out_before_its_window_is_known(
     starts_at: datetime, lasts: timedelta, zone: str, ago: timedelta
 ) -> None:
     wedding = Wedding("w", zone, starts_at, starts_at + lasts, "london")
-    opens, closes = wedding.day_window()
     now = starts_at - ago
 
+    _sifted_rightly(wedding, now)
+
+
+def _sifted_rightly(wedding: Wedding, now: datetime) -> None:
+    opens, closes = wedding.day_window()
     assert bool(windows_of([wedding], now)) == (closes > now and opens < now + LOOK_AHEAD)
     assert closes - opens <= LONGEST_WINDOW
+
+
+def test_a_window_may_close_a_day_after_its_wedding_and_open_most_of_a_day_before() -> None:
+    half_past_midnight = datetime(2026, 6, 13, 23, 30, tzinfo=UTC)  # in London
+    short = Wedding("short", "Europe/London", half_past_midnight, half_past_midnight + timedelta(minutes=30), "london")
+    late = Wedding("late", "Europe/London", SATURDAY + timedelta(hours=8.9), SATURDAY + timedelta(hours=12), "london")
+    second = timedelta(seconds=1)
+
+    for wedding in (short, late):
+        opens, closes = wedding.day_window()
+        for now in (closes - second, closes, opens - LOOK_AHEAD, opens - LOOK_AHEAD + second):
+            _sifted_rightly(wedding, now)
+    assert short.day_window()[1] - short.ends_at == timedelta(hours=25)
 
 
 def test_without_a_list_every_saturday_counts_in_every_region() -> None:

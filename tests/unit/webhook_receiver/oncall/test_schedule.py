@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from webhook_receiver.oncall.rotation import days_of_shift, shift_at, shift_of, shifts
+from webhook_receiver.oncall.rotation import days_of_shift, open_times, shift_at, shift_of, shifts
 from webhook_receiver.oncall.schedule import Override, at, by_people, layer_spans, spans
 from wedsync_core.season.localtime import load_zone
 from wedsync_core.settings import Layer, Restriction, Rotation, Schedule
@@ -122,6 +122,21 @@ def test_a_day_that_a_zone_left_out_is_nobodys_shift_and_leaves_no_hole() -> Non
     assert all(before.ends_at == after.starts_at for before, after in pairwise(found))
 
 
+def test_a_midnight_that_was_shown_is_not_taken_back() -> None:
+    """Newfoundland's clocks went from 00:01 on 7 November 2010 back to 23:01: the 7th had begun, its duty too."""
+    st_johns = load_zone("America/St_Johns")
+    turns = rotation("noor", "tomasz", every="day", starts="2010-11-06", at="00:00")
+    midnight = utc(2010, 11, 7, 2, 30)
+    second_evening = midnight + timedelta(minutes=30)
+    assert second_evening.astimezone(st_johns).date() == date(2010, 11, 6)
+
+    for moment, person in ((midnight - timedelta(seconds=1), "noor"), (second_evening, "tomasz")):
+        shift = shift_at(turns, st_johns, moment)
+        assert shift is not None
+        assert shift.person == person
+        assert shift.starts_at <= moment < shift.ends_at
+
+
 @st.composite
 def rotations(draw: st.DrawFn) -> Rotation:
     return Rotation(
@@ -186,6 +201,14 @@ def test_a_night_belongs_to_the_day_on_which_it_begins() -> None:
     found = [span for span in spans(fridays, utc(2026, 2, 2), utc(2026, 2, 9)) if span.people]
 
     assert [(span.starts_at, span.ends_at) for span in found] == [(utc(2026, 2, 6, 22), utc(2026, 2, 7, 6))]
+
+
+def test_windows_that_touch_are_one() -> None:
+    halves = [nights("22:00", "02:00"), nights("02:00", "06:00")]
+
+    found = open_times(halves, LONDON, utc(2026, 2, 3, 12), utc(2026, 2, 4, 12))
+
+    assert found == [(utc(2026, 2, 3, 22), utc(2026, 2, 4, 6))]
 
 
 def test_a_window_from_midnight_to_midnight_is_the_whole_day() -> None:
@@ -348,7 +371,8 @@ def test_overrides_apply_in_the_order_in_which_they_were_made() -> None:
 def test_somebody_added_twice_is_there_once() -> None:
     twice = [override("noor", utc(2026, 1, 10), 24, number=number) for number in (1, 2)]
 
-    assert [one.person for one in at(weekly("noor"), utc(2026, 1, 10), twice)] == ["noor"]
+    (once,) = at(weekly("noor"), utc(2026, 1, 10), twice)
+    assert (once.person, once.because) == ("noor", "layer weekly"), "as the schedule has her"
 
 
 def test_nothing_is_asked_about_no_time() -> None:
