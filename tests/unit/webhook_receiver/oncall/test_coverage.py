@@ -128,6 +128,13 @@ def test_a_saturday_night_that_is_still_open_on_sunday_counts() -> None:
     assert saturdays([LONDON], CLOSES)[0].day == date(2026, 6, 20)
 
 
+def test_the_saturday_thirty_days_from_a_thursday_noon_has_opened_by_then() -> None:
+    thursday = datetime(2026, 6, 11, 12, 0, tzinfo=UTC)
+
+    assert saturdays([LONDON], thursday)[-1].day == date(2026, 7, 11)
+    assert saturdays([LONDON], thursday - timedelta(hours=8))[-1].day == date(2026, 7, 4)
+
+
 def test_a_friday_is_no_saturday() -> None:
     assert {window.day.weekday() for window in saturdays([LONDON], TUESDAY)} == {5}
 
