@@ -14,7 +14,23 @@ from wedsync_core.settings.section import EVERYONE
 
 def dangling(settings: Settings) -> list[FieldProblem]:
     """Return every reference that leads nowhere, in the order of the file."""
-    return [*_zones(settings), *_people(settings), *_schedules(settings), *_roles(settings), *_escalation(settings)]
+    return [
+        *_topology(settings),
+        *_zones(settings),
+        *_people(settings),
+        *_schedules(settings),
+        *_roles(settings),
+        *_escalation(settings),
+    ]
+
+
+def _topology(settings: Settings) -> Iterator[FieldProblem]:
+    known = {*settings.services, *settings.workflows.values()}
+    for service, called in settings.depends_on.items():
+        if service not in known:
+            yield FieldProblem(f"depends_on.{service}", _no_such("service", service, known))
+        elif service in called:
+            yield FieldProblem(f"depends_on.{service}", "a service does not depend on itself")
 
 
 def _zones(settings: Settings) -> Iterator[FieldProblem]:

@@ -22,7 +22,12 @@ def friday_desk(tmp_path: Path, database_url: str) -> Iterator[Desk]:
 
 
 def slow_uploads(desk: Desk, region: str = "auckland", **more: str) -> dict[str, Any]:
-    labels = {"severity": "warning", "service": "photos", "type": "performance_degradation", "affects": "photo_upload"}
+    labels: dict[str, Any] = {
+        "severity": "warning",
+        "service": "photos",
+        "type": "performance_degradation",
+        "affects": "photo_upload",
+    }
     return alert("WorkflowSlow", starts_at=desk.clock.now(), region=region, **{**labels, **more})
 
 
