@@ -175,6 +175,7 @@ def build_receiver(
         reopen_window=settings.incidents.reopen_window,
         clock=time,
         metrics=alert_metrics,
+        last_resort=lambda body: watchers.last_resort.offer(body),  # noqa: PLW0108 -- the watchers are built below
     )
     intake = AlertIntake(database=database, incidents=incidents, processing=processing, clock=time)
     reconcile_metrics = ReconcileMetrics(registry)

@@ -91,6 +91,13 @@ class Backlog(Generic[Alert, Message]):
             self._alerts -= alerts
             return list(self._taken)
 
+    def urgent(self) -> list[Message]:
+        """Return the messages that hold something urgent which waits, each once."""
+        with self._lock:
+            in_hand = self._taken if self._taken_from is self._urgent else []
+            waiting = {piece.of.inbox_id: piece.of.message for piece in (*in_hand, *self._urgent)}
+        return list(waiting.values())
+
     def done(self) -> None:
         """The pieces in hand have been processed."""
         with self._lock:

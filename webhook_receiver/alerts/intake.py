@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from webhook_receiver.alerts import finding, store
@@ -18,8 +19,18 @@ from wedsync_core.telemetry.logs import get_log
 ALERTS_AT_ONCE = 50
 """A message of more is kept, answered and then processed: Alertmanager gives up on an answer after ten seconds."""
 MESSAGES_PER_TRANSACTION = 32
+LEAST_PATIENCE_SECONDS = 0.3
+"""What a message still has for its own locks when it has waited long for others."""
 KEEP_MESSAGES = timedelta(days=2)
 KEEP_QUARANTINED = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A message that waits to be kept, and since when (monotonic)."""
+
+    reading: Reading
+    at: float
 
 
 class AlertIntake:
@@ -43,9 +54,9 @@ class AlertIntake:
         now = self._clock.now()
         reading = read(body, now)
         if len(reading.placed) > ALERTS_AT_ONCE:
-            return self._keep_for_later([reading])[0]
+            return self._keep_for_later([reading], PATIENCE_SECONDS)[0]
         try:
-            return self._together.do(reading)
+            return self._together.do(Arrived(reading, self._clock.monotonic()))
         except Unavailable:
             raise
         except Exception as error:  # noqa: BLE001 -- whatever it is, the message must not be lost by it
@@ -75,20 +86,25 @@ class AlertIntake:
             done = store.forget_messages(transaction, now - KEEP_MESSAGES)
             return done + store.forget_quarantined(transaction, now - KEEP_QUARANTINED)
 
-    def _accept_together(self, readings: Sequence[Reading]) -> list[Accepted]:
+    def _accept_together(self, arrived: Sequence[Arrived]) -> list[Accepted]:
+        readings = [one.reading for one in arrived]
+        waited = self._clock.monotonic() - min(one.at for one in arrived)
+        within = max(PATIENCE_SECONDS - waited, LEAST_PATIENCE_SECONDS)
         if len(readings) > 1 or self._processing.busy:
-            return self._keep_for_later(readings)
+            return self._keep_for_later(readings, within)
         (reading,) = readings
         now = self._clock.now()
-        with self._database.write(within=PATIENCE_SECONDS) as transaction:
+        with self._database.write(within=within) as transaction:
             changed = self._processing.apply(transaction, reading.placed, now)
             inbox_id = store.keep_message(transaction, reading.body, now, reading.state, reading.problem)
             self._processing.set_aside(transaction, inbox_id, reading, now)
         return [Accepted.of(reading, changed=changed)]
 
-    def _keep_for_later(self, readings: Sequence[Reading]) -> list[Accepted]:
+    def _keep_for_later(self, readings: Sequence[Reading], within: float) -> list[Accepted]:
+        if self._processing.stuck:
+            raise Unavailable("what was kept before cannot be processed right now")
         now = self._clock.now()
-        with self._database.write(within=PATIENCE_SECONDS) as transaction:
+        with self._database.write(within=within) as transaction:
             kept = [store.keep_message(transaction, reading.body, now) for reading in readings]
         for inbox_id, reading in zip(kept, readings, strict=True):
             self._processing.wait(inbox_id, reading)

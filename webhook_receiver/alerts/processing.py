@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -63,6 +63,7 @@ class Processing:
         reopen_window: timedelta,
         clock: Clock,
         metrics: AlertMetrics,
+        last_resort: Callable[[bytes], None],
     ) -> None:
         self._database = database
         self._incidents = incidents
@@ -70,6 +71,8 @@ class Processing:
         self._reopen_window = reopen_window
         self._clock = clock
         self._metrics = metrics
+        self._last_resort = last_resort
+        self._stuck = False
         self._log = get_log("alerts")
         self._backlog = Backlog[Placed, Reading](per_piece=ALERTS_PER_TRANSACTION)
         metrics.waiting.set_function(lambda: self._backlog.alerts)
@@ -79,12 +82,18 @@ class Processing:
         """Whether messages wait: what comes now must not overtake them."""
         return self._backlog.busy
 
+    @property
+    def stuck(self) -> bool:
+        """Whether what waits could not be processed lately, for want of the database: nothing more should wait."""
+        return self._stuck
+
     def wait(self, inbox_id: int, reading: Reading) -> None:
         """Let a kept message wait for its turn."""
         urgent = [one for one in reading.placed if is_urgent(one)]
         others = [one for one in reading.placed if not is_urgent(one)]
-        # The body is in the inbox: it need not wait in memory too.
-        self._backlog.add(inbox_id, replace(reading, body=b"", placed=()), urgent, others)
+        # The body is in the inbox; in memory it is needed only should the last resort have to tell of it.
+        body = reading.body if urgent else b""
+        self._backlog.add(inbox_id, replace(reading, body=body, placed=()), urgent, others)
 
     def process_pending(self) -> int:
         """Process what waits: first the backlog, then messages kept by a request that died; returns how many."""
@@ -199,6 +208,7 @@ class Processing:
                 with self._database.write() as transaction:
                     self._end_messages(transaction, ending.values(), now)
         except Unavailable:
+            self._tell_of_what_is_stuck()
             self._backlog.put_back()
             raise
         except Exception:  # noqa: BLE001 -- a fault of ours: the message stays in the inbox and counts its tries
@@ -207,6 +217,13 @@ class Processing:
         for piece in taken:
             piece.of.pieces_left -= 1
         self._backlog.done()
+        self._stuck = False
+
+    def _tell_of_what_is_stuck(self) -> None:
+        """It was answered, so that nobody sends it again: what is urgent in it is told without the database."""
+        self._stuck = True
+        for reading in self._backlog.urgent():
+            self._last_resort(reading.body)
 
     def _end_messages(self, transaction: Transaction, ending: Iterable[Kept[Placed, Reading]], now: datetime) -> None:
         for kept in ending:

@@ -241,3 +241,28 @@ def test_a_poison_alert_in_a_storm_costs_none_of_the_others(saturday_desk: Desk)
     assert answer.get_json() == {"outcome": "quarantined", "alerts": 101, "quarantined": 1}
     assert desk.metric("wedsync_alerts_quarantined") == 1
     assert desk.metric("wedsync_incidents_opened_total", severity="low") == 100
+
+
+def test_what_was_kept_and_cannot_be_processed_is_told_without_the_database(
+    saturday_desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was answered 200, so that nobody sends it again; what comes now is refused, so that somebody does."""
+    desk = saturday_desk
+    storm = [alert(starts_at=SATURDAY, severity="warning", service=f"s{number}") for number in range(60)]
+    desk.alerts(*storm, alert(starts_at=SATURDAY, region="london", **UPLOADS))
+
+    def locked(*_: Any) -> bool:
+        raise Unavailable("somebody holds a lock")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(Processing, "apply", locked)
+        desk.receiver.ticker.turn()
+        assert desk.receiver.watchers.last_resort.work_off() > 0
+        assert desk.alerts(alert(starts_at=SATURDAY, severity="warning", service="late")).status_code == 503
+    assert desk.pager.people()
+    assert desk.metric("wedsync_alerts_waiting") == 61
+
+    desk.receiver.ticker.turn()
+
+    assert desk.metric("wedsync_alerts_waiting") == 0
+    assert desk.call("GET", "/incidents/active", "viewer").headers["X-Total-Count"] == "61"

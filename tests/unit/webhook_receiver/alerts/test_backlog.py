@@ -69,3 +69,13 @@ def test_once_one_finds_no_room_all_later_ones_stay_in_the_inbox() -> None:
     backlog.add(4, "", [], ["f"])
     assert drained(backlog) == ["f"]
     assert not backlog.busy
+
+
+def test_it_knows_which_messages_hold_something_urgent() -> None:
+    backlog = Backlog[str, str](per_piece=1)
+    backlog.add(1, "first", ["A", "B"], ["c"])
+    backlog.add(2, "second", [], ["d"])
+    backlog.add(3, "third", ["E"], [])
+    backlog.take()
+
+    assert backlog.urgent() == ["first", "third"]
