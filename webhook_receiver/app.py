@@ -216,7 +216,7 @@ def build_receiver(
         clock=time,
         metrics=LinkMetrics(registry),
     )
-    delivery = open_delivery(settings, database, ways_out, links, time, registry)
+    delivery = open_delivery(settings, database, ways_out, links, engine, registry)
     watchdog = Watchdog(
         database=database,
         incidents=incidents,
@@ -228,6 +228,7 @@ def build_receiver(
         (
             # First: what is due is asked by a clock that has just been compared.
             Duty("clock", engine.timekeeping.look, every=timedelta(seconds=1)),
+            Duty("presence", engine.presence.look, every=timedelta(seconds=1)),
             Duty("pending_messages", processing.process_pending),
             Duty("reconcile", reconciler.tick, alone=True),
             Duty("confirmations", corrections.believe_unanswered),
@@ -322,7 +323,7 @@ def open_delivery(
     database: Database,
     channels: Mapping[str, Channel],
     links: Links,
-    clock: Clock,
+    engine: Engine,
     registry: CollectorRegistry,
 ) -> Delivery:
     """Return what sends the pages of the outbox."""
@@ -334,15 +335,15 @@ def open_delivery(
         base_url=settings.receiver.url,
         link_to=links.address,
         link_expires=links.expires,
-        clock=clock,
+        clock=engine.clock,
         metrics=metrics,
     )
     return Delivery(
         database=database,
-        claiming=Claiming(settings.channels),
+        claiming=Claiming(settings.channels, engine.presence.number),
         sending=sending,
         channels=channels,
-        clock=clock,
+        clock=engine.clock,
         metrics=metrics,
     )
 

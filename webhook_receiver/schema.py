@@ -241,6 +241,7 @@ ATTEMPTS = Table(
     Column("started_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
     Column("outcome", String(16), nullable=False),  # sending, sent, failed, refused, unknown
+    Column("replica", Integer, nullable=False, server_default="0"),  # who makes it, while it lives
     Column("problem", Text),
     Index("ix_delivery_attempts_message_key", "message_key"),
     Index("ix_delivery_attempts_person_channel_started_at", "person", "channel", "started_at"),

@@ -28,7 +28,10 @@ WEBHOOK = "/api/monitoring/alertmanager"
 
 
 class Trap:
-    """A file with a step and a count. The process that comes to the step so many times removes it and dies."""
+    """A file with a step, a count, and whether the worker dies alone or the whole group.
+
+    The process that comes to the step so many times removes it and dies.
+    """
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -38,16 +41,17 @@ class Trap:
         """Die here, if this is the step."""
         with self._lock:
             try:
-                wanted, count = self._file.read_text(encoding="utf-8").split()
+                wanted, count, who = self._file.read_text(encoding="utf-8").split()
             except (FileNotFoundError, ValueError):
                 return
             if wanted != step:
                 return
             if int(count) > 1:
-                self._file.write_text(f"{wanted} {int(count) - 1}", encoding="utf-8")
+                self._file.write_text(f"{wanted} {int(count) - 1} {who}", encoding="utf-8")
                 return
             self._file.unlink()
-            # The group: gunicorn's master would otherwise start another worker, as a supervisor does.
+            if who == "worker":
+                os.kill(os.getpid(), signal.SIGKILL)
             os.killpg(0, signal.SIGKILL)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.faults.figures import Figures
 from tests.faults.provider import Provider
 
 
@@ -18,3 +19,8 @@ def runs() -> int:
 def provider() -> Iterator[Provider]:
     with Provider() as provider:
         yield provider
+
+
+@pytest.fixture(scope="session")
+def figures() -> Figures:
+    return Figures()

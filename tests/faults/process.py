@@ -85,6 +85,7 @@ class FaultyReceiver:
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
+        self.database_url = database_url
         self._trap = folder / "trap"
         document = configuration(folder, provider_url)
         change(document)
@@ -122,23 +123,49 @@ class FaultyReceiver:
         except requests.RequestException:
             return False
 
-    def arm(self, step: str, occurrence: int = 1) -> None:
-        """Have it kill itself the next time it comes to this step, or so many times later."""
-        self._trap.write_text(f"{step} {occurrence}", encoding="utf-8")
+    def arm(self, step: str, occurrence: int = 1, *, whole: bool = True) -> None:
+        """Have it kill itself the next time it comes to this step, or so many times later.
 
-    def wait_until_dead(self, seconds: float = 20.0) -> None:
+        Not ``whole``: only the worker dies, as when the kernel wants its memory, and its master starts another.
+        """
+        self._trap.write_text(f"{step} {occurrence} {'group' if whole else 'worker'}", encoding="utf-8")
+
+    def disarm(self) -> None:
+        self._trap.unlink(missing_ok=True)
+
+    def wait_until_dead(self, seconds: float = 20.0, *, whole: bool = True) -> None:
         """Wait until the armed step has killed it; fails the test if it never came to that step."""
-        wait_until(lambda: not self.process.running, seconds)
-        self.process.kill()
-        assert not self._trap.exists(), f"it died, but not of the trap: {self._trap.read_text(encoding='utf-8')}"
+        if whole:
+            wait_until(lambda: not self.process.running, seconds)
+            self.process.kill()
+            assert not self._trap.exists(), f"it died, but not of the trap: {self._trap.read_text(encoding='utf-8')}"
+        else:
+            wait_until(lambda: not self._trap.exists(), seconds)
+
+    def come_back(self, *, whole: bool = True) -> None:
+        """Start it again, or wait until its master has done so."""
+        if whole:
+            self.start()
+        else:
+            wait_until(self.ready, STARTS_WITHIN)
+
+    @property
+    def worker(self) -> int:
+        """The process that does the work."""
+        master = self.process.pid
+        children = Path(f"/proc/{master}/task/{master}/children").read_text(encoding="ascii").split()
+        return int(children[0])
 
     def kill(self) -> None:
         """SIGKILL for the whole group, and wait until it is gone."""
         self.process.kill()
 
-    def strike(self) -> None:
-        """SIGKILL for the whole group, without waiting: for calls from inside a provider's answer."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+    def strike(self, *, whole: bool = True) -> None:
+        """SIGKILL without waiting: for calls from inside a provider's answer."""
+        if whole:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        else:
+            os.kill(self.worker, signal.SIGKILL)
 
     def stop(self) -> None:
         """Ask it to end, as a service manager does."""

@@ -31,3 +31,8 @@ class EngineMetrics:
         self.lost = Counter(
             "wedsync_duty_leases_lost_total", "Duties lost to another replica: this one stood still.", registry=registry
         )
+        self.orphans = Counter(
+            "wedsync_pages_orphaned_total",
+            "Pages taken over because the process that was sending them had died.",
+            registry=registry,
+        )

@@ -8,6 +8,7 @@ from webhook_receiver.engine import store, timekeeping, version
 from webhook_receiver.engine.clock import EngineClock
 from webhook_receiver.engine.lease import DutyLeases, Leases, SoleProcess
 from webhook_receiver.engine.metrics import EngineMetrics
+from webhook_receiver.engine.presence import Presence
 from webhook_receiver.engine.timekeeping import Timekeeping
 from webhook_receiver.engine.version import EngineVersion
 from wedsync_core.clock import Clock
@@ -39,8 +40,11 @@ class Engine:
         self._leases: DutyLeases = (
             SoleProcess() if database.is_sqlite else Leases(database=database, clock=self.clock, metrics=metrics)
         )
+        self.presence = Presence(database=database, clock=self.clock, metrics=metrics)
         self.timekeeping.begin()
         self.version.begin()
+        if not self.version.superseded:
+            self.presence.begin()
 
     def may_work(self) -> bool:
         """Look at what the other replicas say, before a turn of the loop; returns False when this one stands down."""
@@ -64,6 +68,7 @@ class Engine:
         """Say goodbye: what this replica did alone, the next one may do at once."""
         self.timekeeping.end()
         self._leases.release()
+        self.presence.end()
 
     def _listen(self) -> None:
         with self._database.read() as transaction:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Interval, cast, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, Interval, cast, delete, func, literal, select, text, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
 
 from webhook_receiver.engine.moments import ELAPSED, RECENT
-from webhook_receiver.schema import ENGINE, INCIDENTS, LEASES
-from wedsync_core.storage import Database, UtcDateTime
+from webhook_receiver.schema import ATTEMPTS, ENGINE, INCIDENTS, LEASES, NOTIFICATIONS
+from wedsync_core.storage import Database, UtcDateTime, trouble_is_unavailable
+
+_LIFE = 259_000_003
+"""First key of the PostgreSQL advisory locks that replicas hold while they live; the second is their number."""
 
 
 def database_now(database: Database) -> datetime:
@@ -87,6 +91,72 @@ def hold_lease(connection: Connection, name: str, holder: str, *, now: datetime,
 def release_leases(connection: Connection, holder: str) -> None:
     """Give every duty of a replica back."""
     connection.execute(delete(LEASES).where(LEASES.c.holder == holder))
+
+
+class SignOfLife:
+    """An advisory lock on a connection that does nothing else. PostgreSQL only."""
+
+    def __init__(self, database: Database, number: int) -> None:
+        self._database = database
+        self._number = number
+        self._connection: Connection | None = None
+
+    def show(self) -> None:
+        """Hold the lock, opening another connection where the last one was lost. Raises Unavailable."""
+        with trouble_is_unavailable():
+            if self._connection is not None:
+                try:
+                    self._connection.execute(select(literal(1)))
+                except DBAPIError:
+                    self._connection.invalidate()
+                    self._connection.close()
+                    self._connection = None
+            if self._connection is None:
+                connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+                if connection.execute(select(func.pg_try_advisory_lock(_LIFE, self._number))).scalar_one():
+                    self._connection = connection
+                else:
+                    # Our lost connection is not yet lost on the server's side: we still count among the living.
+                    connection.close()
+
+    def end(self) -> None:
+        """Give the lock and the connection back. Raises Unavailable."""
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            with trouble_is_unavailable():
+                connection.invalidate()  # closed, not returned to the pool with the lock on it
+                connection.close()
+
+
+def living_replicas(connection: Connection) -> set[int]:
+    """Return the numbers of the replicas whose lock is held. PostgreSQL only."""
+    query = text(
+        "SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND classid = :life AND objsubid = 2 AND granted "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    return {int(number) for (number,) in connection.execute(query, {"life": _LIFE})}
+
+
+def release_claims_of_others(connection: Connection, living: Collection[int], now: datetime) -> int:
+    """Let the leases of replicas that are not among the living run out now; returns how many pages that frees."""
+    lost = select(ATTEMPTS.c.id).where(
+        ATTEMPTS.c.outcome == "sending", ATTEMPTS.c.replica != 0, ATTEMPTS.c.replica.not_in(living)
+    )
+    return _release(connection, NOTIFICATIONS.c.fence.in_(lost), now)
+
+
+def release_all_claims(connection: Connection, now: datetime) -> int:
+    """Let every lease run out now; returns how many pages that frees. For a process that knows it is alone."""
+    return _release(connection, true(), now)
+
+
+def _release(connection: Connection, which: ColumnElement[bool], now: datetime) -> int:
+    statement = (
+        update(NOTIFICATIONS)
+        .where(NOTIFICATIONS.c.state == "sending", NOTIFICATIONS.c.lease_until > now, which)
+        .values(lease_until=now)
+    )
+    return connection.execute(statement).rowcount
 
 
 def _moved(connection: Connection, column: Any, by: timedelta) -> ColumnElement[Any]:

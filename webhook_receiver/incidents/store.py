@@ -36,7 +36,8 @@ _INSERT = {
     for dialect, build in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
 }
 _FIND = select(INCIDENTS).where(INCIDENTS.c.id == bindparam("incident"))
-_HOLD = _FIND.with_for_update()
+# Without the key: a line in the incident's log, which refers to it, need not wait for whoever holds it.
+_HOLD = _FIND.with_for_update(key_share=True)
 _UPDATE = update(INCIDENTS).where(INCIDENTS.c.id == bindparam("incident"))
 _COUNT_OPEN = (
     select(INCIDENTS.c.severity, func.count()).where(INCIDENTS.c.status.in_(_ACTIVE)).group_by(INCIDENTS.c.severity)
@@ -96,7 +97,7 @@ def due_escalations(connection: Connection, now: datetime, limit: int) -> list[i
         .where(INCIDENTS.c.next_escalation_at <= now, INCIDENTS.c.status == Status.OPEN.value)
         .order_by(INCIDENTS.c.severity_rank.desc(), INCIDENTS.c.next_escalation_at)
         .limit(limit)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, key_share=True)
     )
     return [incident_id for (incident_id,) in connection.execute(query)]
 
@@ -111,7 +112,7 @@ def expired_acknowledgements(connection: Connection, now: datetime, limit: int) 
         )
         .order_by(INCIDENTS.c.acknowledgement_expires_at)
         .limit(limit)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, key_share=True)
     )
     return [incident_id for (incident_id,) in connection.execute(query)]
 
@@ -123,7 +124,7 @@ def due_judgements(connection: Connection, now: datetime, limit: int) -> list[in
         .where(INCIDENTS.c.next_judgement_at <= now, INCIDENTS.c.status.in_([status.value for status in ACTIVE]))
         .order_by(INCIDENTS.c.next_judgement_at)
         .limit(limit)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, key_share=True)
     )
     return [incident_id for (incident_id,) in connection.execute(query)]
 

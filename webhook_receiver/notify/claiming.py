@@ -23,10 +23,11 @@ _Lane = tuple[str, str]
 
 
 class Claiming:
-    """Decides what goes now. ``channels`` are the settings of each."""
+    """Decides what goes now. ``channels`` are the settings of each; ``replica`` is who sends it."""
 
-    def __init__(self, channels: Mapping[str, ChannelSettings]) -> None:
+    def __init__(self, channels: Mapping[str, ChannelSettings], replica: int) -> None:
         self._channels = channels
+        self._replica = replica
 
     def claim(self, transaction: Transaction, now: datetime, rooms: Mapping[str, int]) -> list[Message]:
         """Claim messages for at most so many free senders of each channel, the most severe first.
@@ -48,7 +49,7 @@ class Claiming:
         limit = _limit(self._channels.get(lane[1]))
         if limit is None:
             alone = store.waiting(transaction, lane, now, room)
-            return [store.begin(transaction, lane, page.key, [page], now) for page in alone]
+            return [store.begin(transaction, lane, page.key, [page], now, self._replica) for page in alone]
         calls = store.recent_calls(transaction, lane, now - limit.per)
         over = {call.message_key: Went(call.finished_at or now, call.severity_rank) for call in calls}
         in_doubt = {call.message_key for call in calls if call.outcome == "unknown"} & {
@@ -61,7 +62,7 @@ class Claiming:
         groups = [(key, list(same)) for key, same in groupby(sorted(again, key=_bundle), key=_bundle)]
         groups = sorted(groups, key=lambda group: -group[1][0].rank)
         groups += self._new_messages(transaction, lane, new, (list(over.values()), limit, now, room - len(groups)))
-        return [store.begin(transaction, lane, key, together, now) for key, together in groups[:room]]
+        return [store.begin(transaction, lane, key, together, now, self._replica) for key, together in groups[:room]]
 
     def _new_messages(
         self,

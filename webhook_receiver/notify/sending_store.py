@@ -136,8 +136,10 @@ def recent_calls(connection: Connection, lane: tuple[str, str], since: datetime)
     return list(connection.execute(query.order_by(ATTEMPTS.c.id)))
 
 
-def begin(connection: Connection, lane: tuple[str, str], key: str, pages: Sequence[Waiting], now: datetime) -> Message:
-    """Claim pages as one message under a lease, and note the call that is about to be made."""
+def begin(
+    connection: Connection, lane: tuple[str, str], key: str, pages: Sequence[Waiting], now: datetime, replica: int
+) -> Message:
+    """Claim pages as one message under a lease, and note the call that ``replica`` is about to make."""
     call = {
         "message_key": key,
         "person": lane[0],
@@ -146,6 +148,7 @@ def begin(connection: Connection, lane: tuple[str, str], key: str, pages: Sequen
         "pages": len(pages),
         "started_at": now,
         "outcome": "sending",
+        "replica": replica,
     }
     call_id = int(connection.execute(insert(ATTEMPTS).values(call).returning(ATTEMPTS.c.id)).scalar_one())
     values = {
@@ -221,7 +224,10 @@ def hold_incidents(connection: Connection, incident_ids: Iterable[int]) -> None:
     """Hold incidents until the transaction ends, before their pages: in the order in which acknowledging does it."""
     for some in _chunks(sorted(set(incident_ids))):
         connection.execute(
-            select(INCIDENTS.c.id).where(INCIDENTS.c.id.in_(some)).order_by(INCIDENTS.c.id).with_for_update()
+            select(INCIDENTS.c.id)
+            .where(INCIDENTS.c.id.in_(some))
+            .order_by(INCIDENTS.c.id)
+            .with_for_update(key_share=True)
         )
 
 

@@ -2,7 +2,26 @@
 
 from sqlalchemy.engine import Connection as Transaction
 
-from wedsync_core.storage.database import Database, UtcDateTime, sqlite_file, sqlite_url
+from wedsync_core.storage.database import (
+    Contended,
+    Database,
+    UtcDateTime,
+    retried,
+    sqlite_file,
+    sqlite_url,
+    trouble_is_unavailable,
+)
 from wedsync_core.storage.migrations import SchemaNewerThanCode, migrate
 
-__all__ = ["Database", "SchemaNewerThanCode", "Transaction", "UtcDateTime", "migrate", "sqlite_file", "sqlite_url"]
+__all__ = [
+    "Contended",
+    "Database",
+    "SchemaNewerThanCode",
+    "Transaction",
+    "UtcDateTime",
+    "migrate",
+    "retried",
+    "sqlite_file",
+    "sqlite_url",
+    "trouble_is_unavailable",
+]

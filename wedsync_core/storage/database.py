@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import DateTime, create_engine, event, text
 from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
@@ -20,12 +20,27 @@ from wedsync_core.clock import SystemClock, require_aware
 from wedsync_core.problems import Unavailable
 from wedsync_core.storage.turns import Turns
 
+Made = TypeVar("Made")
+
 BUSY_TIMEOUT_SECONDS = 5
 POOL_WAIT_SECONDS = 2
 """A caller waits this long for a connection and is then told to try again: Alertmanager retries a 503 quickly."""
 
 _WAL_TRIES = 50
 _WRITES = "wedsync_writes"
+_CONTENDED = frozenset({"DeadlockDetected", "SerializationFailure"})
+
+
+class Contended(Unavailable):
+    """Two transactions stood in each other's way and this one was undone; the same work can succeed at once."""
+
+
+def retried(work: Callable[[], Made]) -> Made:
+    """Do a unit of work, in transactions of its own, and once more if it was undone for another's sake."""
+    try:
+        return work()
+    except Contended:
+        return work()
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -65,7 +80,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Give a connection in a transaction that only reads; raises Unavailable when there is no database."""
-        with _trouble_is_unavailable(), self.engine.connect() as connection, connection.begin():
+        with trouble_is_unavailable(), self.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -75,7 +90,7 @@ class Database:
         ``within`` seconds every lock must be had, where a caller had better be told to try again than wait longer.
         Raises Unavailable.
         """
-        with _trouble_is_unavailable():
+        with trouble_is_unavailable():
             if not self.is_sqlite:
                 with self.engine.begin() as connection:
                     if within is not None:
@@ -136,11 +151,13 @@ def _busy_timeout(connection: Connection, within: float | None) -> Iterator[None
 
 
 @contextmanager
-def _trouble_is_unavailable() -> Iterator[None]:
+def trouble_is_unavailable() -> Iterator[None]:
     """Turn lost connections, locks and full disks into Unavailable; a broken constraint stays what it is."""
     try:
         yield
     except DBAPIError as error:
+        if type(error.orig).__name__ in _CONTENDED:
+            raise Contended("the database is busy with others who want the same") from error
         if _transient(error):
             raise Unavailable("the database cannot be used right now") from error
         raise
@@ -158,8 +175,6 @@ def _transient(error: DBAPIError) -> bool:
         "DiskFull",
         "LockNotAvailable",
         "QueryCanceled",
-        "SerializationFailure",
-        "DeadlockDetected",
         "IdleInTransactionSessionTimeout",
         "ConnectionTimeout",
     }
