@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -58,6 +58,13 @@ def take_pending_messages(
     )
     return (
         sorted((row.id, row.body, row.tries, row.received_at) for row in connection.execute(taken)) if numbers else []
+    )
+
+
+def give_back_tries(connection: Connection, inbox_ids: Sequence[int]) -> None:
+    """Take back the try that was counted for messages which were not tried after all."""
+    connection.execute(
+        update(INBOX).where(INBOX.c.id.in_(inbox_ids), INBOX.c.state == "pending").values(tries=INBOX.c.tries - 1)
     )
 
 

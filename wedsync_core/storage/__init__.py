@@ -3,6 +3,7 @@
 from sqlalchemy.engine import Connection as Transaction
 
 from wedsync_core.storage.database import (
+    Busy,
     Contended,
     Database,
     UtcDateTime,
@@ -14,6 +15,7 @@ from wedsync_core.storage.database import (
 from wedsync_core.storage.migrations import SchemaNewerThanCode, migrate
 
 __all__ = [
+    "Busy",
     "Contended",
     "Database",
     "SchemaNewerThanCode",

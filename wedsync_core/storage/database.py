@@ -31,7 +31,11 @@ _WRITES = "wedsync_writes"
 _CONTENDED = frozenset({"DeadlockDetected", "SerializationFailure"})
 
 
-class Contended(Unavailable):
+class Busy(Unavailable):
+    """The database is there; somebody holds what this transaction wants."""
+
+
+class Contended(Busy):
     """Two transactions stood in each other's way and this one was undone; the same work can succeed at once."""
 
 
@@ -156,6 +160,8 @@ def trouble_is_unavailable() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
+        if type(error.orig).__name__ == "LockNotAvailable":
+            raise Busy("the database is busy with others who want the same") from error
         if type(error.orig).__name__ in _CONTENDED:
             raise Contended("the database is busy with others who want the same") from error
         if _transient(error):
@@ -173,7 +179,6 @@ def _transient(error: DBAPIError) -> bool:
         "AdminShutdown",
         "CannotConnectNow",
         "DiskFull",
-        "LockNotAvailable",
         "QueryCanceled",
         "IdleInTransactionSessionTimeout",
         "ConnectionTimeout",
