@@ -13,7 +13,7 @@ from webhook_receiver.alerts.reading import Reading, read
 from webhook_receiver.incidents.service import Incidents
 from wedsync_core.clock import Clock
 from wedsync_core.problems import Unavailable
-from wedsync_core.storage import Database
+from wedsync_core.storage import Busy, Database
 from wedsync_core.telemetry.logs import get_log
 
 ALERTS_AT_ONCE = 50
@@ -93,12 +93,19 @@ class AlertIntake:
         if len(readings) > 1 or self._processing.busy:
             return self._keep_for_later(readings, within)
         (reading,) = readings
+        try:
+            return [self._keep_and_apply(reading)]
+        except Busy:
+            # Somebody holds what it concerns, or the two stood in each other's way: kept, it can wait for its turn.
+            return self._keep_for_later(readings)
+
+    def _keep_and_apply(self, reading: Reading) -> Accepted:
         now = self._clock.now()
         with self._database.write(within=within) as transaction:
             changed = self._processing.apply(transaction, reading.placed, now)
             inbox_id = store.keep_message(transaction, reading.body, now, reading.state, reading.problem)
             self._processing.set_aside(transaction, inbox_id, reading, now)
-        return [Accepted.of(reading, changed=changed)]
+        return Accepted.of(reading, changed=changed)
 
     def _keep_for_later(self, readings: Sequence[Reading], within: float) -> list[Accepted]:
         if self._processing.stuck:

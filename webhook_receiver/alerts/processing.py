@@ -175,11 +175,17 @@ class Processing:
                 return 0
         with self._database.write() as transaction:
             pending = store.take_pending_messages(transaction, now - RETRY_AFTER, limit=20)
-        for inbox_id, body, tries, received_at in pending:
+        for position, (inbox_id, body, tries, received_at) in enumerate(pending):
             reading = read(body, received_at)
             if tries > MOST_TRIES:
                 reading = Reading(body, problem=f"its processing failed {MOST_TRIES} times")
-            self.process(inbox_id, reading)
+            try:
+                self.process(inbox_id, reading)
+            except Unavailable:
+                # A database that is gone or busy is not the messages' fault, and the rest were not tried at all.
+                with self._database.write() as transaction:
+                    store.give_back_tries(transaction, [number for number, *_ in pending[position:]])
+                raise
         return len(pending)
 
     def _work_off_pieces(self, taken: Sequence[Piece[Placed, Reading]]) -> None:

@@ -4,10 +4,8 @@ from sqlalchemy.engine import Connection as Transaction
 
 from wedsync_core.storage.database import (
     Busy,
-    Contended,
     Database,
     UtcDateTime,
-    retried,
     sqlite_file,
     sqlite_url,
     trouble_is_unavailable,
@@ -16,13 +14,11 @@ from wedsync_core.storage.migrations import SchemaNewerThanCode, migrate
 
 __all__ = [
     "Busy",
-    "Contended",
     "Database",
     "SchemaNewerThanCode",
     "Transaction",
     "UtcDateTime",
     "migrate",
-    "retried",
     "sqlite_file",
     "sqlite_url",
     "trouble_is_unavailable",

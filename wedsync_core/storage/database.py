@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import DateTime, create_engine, event, text
 from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
@@ -20,31 +20,17 @@ from wedsync_core.clock import SystemClock, require_aware
 from wedsync_core.problems import Unavailable
 from wedsync_core.storage.turns import Turns
 
-Made = TypeVar("Made")
-
 BUSY_TIMEOUT_SECONDS = 5
 POOL_WAIT_SECONDS = 2
 """A caller waits this long for a connection and is then told to try again: Alertmanager retries a 503 quickly."""
 
 _WAL_TRIES = 50
 _WRITES = "wedsync_writes"
-_CONTENDED = frozenset({"DeadlockDetected", "SerializationFailure"})
+_BUSY = frozenset({"DeadlockDetected", "LockNotAvailable", "SerializationFailure"})
 
 
 class Busy(Unavailable):
-    """The database is there; somebody holds what this transaction wants."""
-
-
-class Contended(Busy):
-    """Two transactions stood in each other's way and this one was undone; the same work can succeed at once."""
-
-
-def retried(work: Callable[[], Made]) -> Made:
-    """Do a unit of work, in transactions of its own, and once more if it was undone for another's sake."""
-    try:
-        return work()
-    except Contended:
-        return work()
+    """The database is there; somebody holds what this transaction wants, or the two stood in each other's way."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -160,10 +146,8 @@ def trouble_is_unavailable() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if type(error.orig).__name__ == "LockNotAvailable":
+        if type(error.orig).__name__ in _BUSY:
             raise Busy("the database is busy with others who want the same") from error
-        if type(error.orig).__name__ in _CONTENDED:
-            raise Contended("the database is busy with others who want the same") from error
         if _transient(error):
             raise Unavailable("the database cannot be used right now") from error
         raise
