@@ -130,6 +130,7 @@ def receiver_settings(tmp_path: Path, database_url: str, changes: Mapping[str, s
     for role, token in TOKENS.items():
         (secrets / role).write_text(token)
     (secrets / "webhook_signing_key").write_text("a-signing-key-for-tests")
+    (secrets / "acknowledge_link_key").write_text("a-link-key-of-the-tests")
     text = (ROOT / "wedsync.yml").read_text().replace("/run/secrets", str(secrets))
     environment = {
         "WEDSYNC_DATA_DIR": str(tmp_path / "data"),

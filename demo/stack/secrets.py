@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 ROLES: Final = ("ingest", "viewer", "responder", "admin", "alertmanager")
-NAMES: Final = (*ROLES, "webhook_signing_key", "grafana_admin_password")
+NAMES: Final = (*ROLES, "webhook_signing_key", "acknowledge_link_key", "grafana_admin_password")
 _MOST_LIVE: Final = 2
 _BYTES: Final = 32
 

@@ -30,6 +30,7 @@ def configuration(folder: Path, provider_url: str) -> dict[str, Any]:
     for role, token in TOKENS.items():
         (secrets / role).write_text(token, encoding="utf-8")
     (secrets / "webhook_signing_key").write_text("a-signing-key-for-tests", encoding="utf-8")
+    (secrets / "acknowledge_link_key").write_text("a-link-key-of-the-tests", encoding="utf-8")
     text = (ROOT / "wedsync.yml").read_text(encoding="utf-8").replace("/run/secrets", str(secrets))
     document: dict[str, Any] = yaml.safe_load(text)
     nobody_there = f"http://127.0.0.1:{free_port()}"

@@ -2,8 +2,8 @@
 
 The limit is hard: never more than ``messages`` in any span of ``per``. Within it two things are decided:
 
-*Shares.* A critical page may take any slot. Messages whose worst page is high may fill half of the slots, all others a
-quarter: whatever storms, slots are left for what is critical.
+*Shares.* A critical page may take any slot. Messages whose worst page is not critical may fill half of the slots, and
+those with nothing high either a quarter: whatever storms, slots are left for what is critical.
 
 *Spacing.* The first third of the slots is free, so that two or three incidents in a row are told at once. Then the
 gaps grow by equal steps, and the gap after the last slot is the largest of them: five messages in 15 minutes go at 0,
@@ -18,8 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-CRITICAL = 3
-HIGH = 2
+CRITICAL, HIGH, MEDIUM = 3, 2, 1
 """Ranks of severities, as ``wedsync_core.severity`` numbers them."""
 SINGLES = 3
 """Up to this many pages that wait together go out one by one, while slots are free."""
@@ -99,8 +98,8 @@ def share(rank: int, limit: Limit) -> int:
 def _allowed_from(rank: int, went: Sequence[Went], limit: Limit, moment: datetime) -> datetime:
     """Return when a message may go if it must go while exactly what is left at ``moment`` is in the span."""
     left = [one for one in went if one.at + limit.per > moment]
-    no_more_severe = sum(1 for one in left if one.rank <= rank)
-    if len(left) >= limit.messages or no_more_severe >= share(rank, limit):
+    shares = [worst for worst in (MEDIUM, HIGH, CRITICAL) if worst >= rank]
+    if any(sum(1 for one in left if one.rank <= worst) >= share(worst, limit) for worst in shares):
         return datetime.max.replace(tzinfo=moment.tzinfo)
     peers = [one.at for one in left if one.rank >= rank]
     return max(moment, max(peers) + gap(len(left), limit)) if peers else moment

@@ -15,7 +15,7 @@ def mode(path: Path) -> int:
 def test_every_role_gets_its_own_and_only_the_owner_may_read(tmp_path: Path) -> None:
     files = make_secrets(tmp_path / "var" / "secrets")
     assert set(files) == set(NAMES)
-    assert set(files) >= {*ROLES, "webhook_signing_key"}
+    assert set(files) >= {*ROLES, "webhook_signing_key", "acknowledge_link_key"}
     assert mode(tmp_path / "var" / "secrets") == 0o700
     assert {mode(path) for path in files.values()} == {0o600}
     values = [value for path in files.values() for value in live_values(path)]

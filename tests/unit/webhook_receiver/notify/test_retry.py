@@ -23,3 +23,14 @@ def test_a_permanent_refusal_and_an_endless_one_are_given_up_with_a_reason() -> 
     assert after_failure(1, permanent=True, now=SATURDAY).reason == "permanent_refusal"
     assert after_failure(MOST_ATTEMPTS, permanent=False, now=SATURDAY).reason == "attempts_exhausted"
     assert after_failure(MOST_ATTEMPTS, permanent=False, now=SATURDAY).at is None
+
+
+def test_a_provider_that_asks_for_patience_gets_some_and_not_any() -> None:
+    def waits(seconds: int, attempt: int = 1) -> float:
+        retry = after_failure(attempt, permanent=False, now=SATURDAY, asked=timedelta(seconds=seconds))
+        assert retry.at is not None
+        return (retry.at - SATURDAY).total_seconds()
+
+    assert waits(30) == 30
+    assert waits(86_400) == 120
+    assert waits(1, attempt=7) == 60, "never sooner than it would be tried anyway"

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.cast import SATURDAY
@@ -70,6 +70,8 @@ def test_the_next_message_names_every_critical_page_that_waits_and_names_it_firs
 
 
 @given(limits, arrivals)
+@example(Limit(2, timedelta(seconds=10)), [(0, MEDIUM), (1, LOW), (4, CRITICAL)])
+@example(Limit(3, timedelta(seconds=10)), [(0, HIGH), (1, HIGH), (2, MEDIUM), (4, CRITICAL)])
 def test_a_critical_page_goes_at_once_unless_another_went_within_the_span(
     limit: Limit, arriving: list[tuple[int, int]]
 ) -> None:
