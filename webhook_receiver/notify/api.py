@@ -7,7 +7,6 @@ from html import escape
 from flask import Blueprint, Response
 
 from webhook_receiver.notify.service import PATH, Links, Seen
-from wedsync_core.clock import format_timestamp
 from wedsync_core.web.operations import operation
 
 _STATUS = {
@@ -102,6 +101,6 @@ def _incident(seen: Seen, heading: str = "h1") -> list[str]:
     if seen.grant is not None:
         lines.append(f"<p>Sent to {escape(seen.grant.person)}.</p>")
     if incident.acknowledged_by and incident.acknowledged_at and incident.status != "open":
-        at = format_timestamp(incident.acknowledged_at)
-        lines.append(f"<p>{escape(incident.acknowledged_by)} acknowledged it at {escape(at)}.</p>")
+        at = f"{incident.acknowledged_at:%Y-%m-%d %H:%M} UTC"
+        lines.append(f"<p>{escape(incident.acknowledged_by)} acknowledged it at {at}.</p>")
     return lines

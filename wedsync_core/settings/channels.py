@@ -6,13 +6,22 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from wedsync_core.settings.duration import Duration
 from wedsync_core.settings.section import Port, Section
 
-Timeout = Annotated[Duration, Field(gt=timedelta(), le=timedelta(seconds=20))]
+LONGEST_TIMEOUT = timedelta(seconds=20)
 """Of one call of a provider. A page claimed for sending is given to another sender after thirty seconds."""
+
+
+def _in_time(timeout: timedelta) -> timedelta:
+    if not timedelta() < timeout <= LONGEST_TIMEOUT:
+        raise ValueError("must be 1s to 20s: a page held for longer is given to another sender")
+    return timeout
+
+
+Timeout = Annotated[Duration, AfterValidator(_in_time)]
 
 
 class ChannelLimit(Section):

@@ -183,20 +183,16 @@ def test_a_page_in_doubt_goes_again_under_its_own_key_and_says_so(desk: Desk) ->
 
 def test_a_lost_sender_is_noticed_and_its_page_goes_again_with_the_same_key(desk: Desk) -> None:
     """The sender is stopped between the provider's acceptance and the record, as a killed process is."""
-    sending = desk.receiver.delivery._sending  # type: ignore[attr-defined]
-    record = sending._record
     lost = threading.Event()
 
-    def die(_write: object) -> None:
+    def die(*_arguments: object) -> None:
         lost.set()
         raise SystemExit
 
-    sending._record = die
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(threading, "excepthook", lambda _arguments: None)
+        patch.setattr(desk.receiver.delivery._sending, "_record", die)
         uploads_fail(desk)
     assert lost.is_set()
-    sending._record = record
     (first,) = desk.pager.envelopes
     assert pages_of(desk)["pager"]["attempts_log"][0]["outcome"] == "sending"
 
