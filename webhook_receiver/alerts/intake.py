@@ -94,12 +94,12 @@ class AlertIntake:
             return self._keep_for_later(readings, within)
         (reading,) = readings
         try:
-            return [self._keep_and_apply(reading)]
+            return [self._keep_and_apply(reading, within)]
         except Busy:
             # Somebody holds what it concerns, or the two stood in each other's way: kept, it can wait for its turn.
-            return self._keep_for_later(readings)
+            return self._keep_for_later(readings, LEAST_PATIENCE_SECONDS)
 
-    def _keep_and_apply(self, reading: Reading) -> Accepted:
+    def _keep_and_apply(self, reading: Reading, within: float) -> Accepted:
         now = self._clock.now()
         with self._database.write(within=within) as transaction:
             changed = self._processing.apply(transaction, reading.placed, now)
