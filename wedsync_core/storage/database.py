@@ -222,6 +222,11 @@ def _postgresql_engine(url: URL, pool_size: int) -> Engine:
         pool_pre_ping=True,
         connect_args={
             "connect_timeout": 2,
+            # A server that is gone without a word (a cut cable) answers no statement and breaks no connection either.
+            "tcp_user_timeout": 10_000,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
             "options": "-c statement_timeout=15000 -c lock_timeout=5000 -c timezone=UTC",
         },
     )
