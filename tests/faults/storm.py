@@ -80,11 +80,12 @@ class RealAlertmanager:
         receiver_port: int,
         *,
         routes: Mapping[str, Any] | None = None,
+        port: int | None = None,
         cluster_port: int | None = None,
         peers: Sequence[int] = (),
     ) -> None:
-        names = ("exporters", "demo", "prometheus", "alertmanager", "grafana")
-        ground = Ground(folder, Ports(receiver=receiver_port, **{name: free_port() for name in names}))
+        others = {name: free_port() for name in ("exporters", "demo", "prometheus", "grafana")}
+        ground = Ground(folder, Ports(receiver=receiver_port, alertmanager=port or free_port(), **others))
         ground.prepare(CLOCK.now())
         (ground.secrets / "alertmanager").write_text(TOKENS["alertmanager"])
         self.port = ground.ports.alertmanager
