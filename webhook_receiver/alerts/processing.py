@@ -29,6 +29,7 @@ MOST_TRIES = 3
 PATIENCE_SECONDS = 1.5
 """Alertmanager is told 503 within two seconds and tries again by itself: waiting longer for a lock gains nothing."""
 ACTOR = "alertmanager"
+POSTPONED = "postponed"
 _NO_NEWS = frozenset({Move.SEE_AGAIN, Move.IGNORE})
 
 
@@ -123,7 +124,7 @@ class Processing:
         except Exception:  # noqa: BLE001 -- a fault of ours: it is kept, counts its tries, and costs no other its turn
             self._metrics.failures.labels("message").inc()
             self._log.exception("message_failed", inbox_id=inbox_id)
-            return Accepted("postponed", len(reading.placed), 0)
+            return Accepted(POSTPONED, len(reading.placed), 0)
         return Accepted.of(whole, changed=True)
 
     def set_aside(self, transaction: Transaction, inbox_id: int, reading: Reading, now: datetime) -> None:
@@ -174,19 +175,21 @@ class Processing:
             if not store.any_pending(transaction, now - RETRY_AFTER):
                 return 0
         with self._database.write() as transaction:
-            pending = store.take_pending_messages(transaction, now - RETRY_AFTER, limit=20)
+            pending = store.take_pending_messages(transaction, now, RETRY_AFTER, limit=20)
+        processed = 0
         for position, (inbox_id, body, tries, received_at) in enumerate(pending):
             reading = read(body, received_at)
             if tries > MOST_TRIES:
                 reading = Reading(body, problem=f"its processing failed {MOST_TRIES} times")
             try:
-                self.process(inbox_id, reading)
+                # One that fails waits for its next try, instead of asking for another turn at once.
+                processed += self.process(inbox_id, reading).outcome != POSTPONED
             except Unavailable:
                 # A database that is gone or busy is not the messages' fault, and the rest were not tried at all.
                 with self._database.write() as transaction:
                     store.give_back_tries(transaction, [number for number, *_ in pending[position:]])
                 raise
-        return len(pending)
+        return processed
 
     def _work_off_pieces(self, taken: Sequence[Piece[Placed, Reading]]) -> None:
         """Process pieces of the backlog in one transaction, with the end of each message whose last one is among them.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
@@ -36,29 +36,30 @@ def finish_message(connection: Connection, inbox_id: int, state: str, problem: s
 
 
 def take_pending_messages(
-    connection: Connection, before: datetime, limit: int
+    connection: Connection, now: datetime, wait: timedelta, limit: int
 ) -> list[tuple[int, bytes, int, datetime]]:
-    """Return number, body, tries and time of messages kept before a moment and not processed: their request died.
+    """Return number, body, tries and time of messages that are not processed: their request died, or it failed.
 
-    The try is counted before it is made: a message that kills the process must not be tried for ever.
+    The n-th try is made ``wait`` x n x n after the message came, and counted before it is made: a message that kills
+    the process must not be tried for ever.
     """
     query = (
-        select(INBOX.c.id)
-        .where(INBOX.c.state == "pending", INBOX.c.received_at <= before)
+        select(INBOX.c.id, INBOX.c.tries, INBOX.c.received_at)
+        .where(INBOX.c.state == "pending", INBOX.c.received_at <= now - wait)
         .order_by(INBOX.c.id)
-        .limit(limit)
+        .limit(50 * limit)
         .with_for_update(skip_locked=True)
     )
-    numbers = [number for (number,) in connection.execute(query)]
+    due = [row.id for row in connection.execute(query) if row.received_at + wait * row.tries**2 <= now][:limit]
+    if not due:
+        return []
     taken = (
         update(INBOX)
-        .where(INBOX.c.id.in_(numbers))
+        .where(INBOX.c.id.in_(due))
         .values(tries=INBOX.c.tries + 1)
         .returning(INBOX.c.id, INBOX.c.body, INBOX.c.tries, INBOX.c.received_at)
     )
-    return (
-        sorted((row.id, row.body, row.tries, row.received_at) for row in connection.execute(taken)) if numbers else []
-    )
+    return sorted((row.id, row.body, row.tries, row.received_at) for row in connection.execute(taken))
 
 
 def give_back_tries(connection: Connection, inbox_ids: Sequence[int]) -> None:
