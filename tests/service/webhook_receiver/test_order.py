@@ -127,7 +127,7 @@ def test_the_end_before_the_beginning(saturday_desk: Desk) -> None:
 
 def test_beginning_and_end_in_one_message_and_one_batch(saturday_desk: Desk) -> None:
     desk = saturday_desk
-    calm = {"severity": "warning", "affects": "", "type": "other", "service": "blog"}
+    calm: dict[str, Any] = {"severity": "warning", "affects": "", "type": "other", "service": "blog"}
     first = fires(**calm)
     desk.clock.advance(seconds=60)
     desk.alerts(first, over(first, desk.clock.now()))
@@ -190,7 +190,7 @@ def test_what_a_person_resolved_and_fires_again_is_another_incident(saturday_des
 
 def test_a_cut_message_resolves_nothing_and_alertmanager_is_asked(saturday_desk: Desk) -> None:
     desk = saturday_desk
-    calm = {"severity": "warning", "affects": "", "type": "other", "service": "blog"}
+    calm: dict[str, Any] = {"severity": "warning", "affects": "", "type": "other", "service": "blog"}
     first = fires(**calm)
     desk.alerts(first)
     desk.turn()

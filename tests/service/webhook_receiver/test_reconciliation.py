@@ -182,7 +182,6 @@ def test_an_alert_that_nobody_told_of_is_opened_as_if_it_had_been(desk: Desk) ->
 def test_what_is_routed_to_others_or_pages_nobody_opens_nothing(desk: Desk) -> None:
     desk.upstream.alertmanager.hold(fires(), receivers=("another-team",))
     desk.upstream.alertmanager.hold(fires(alertname="DeployFinished", severity="info"))
-    desk.upstream.alertmanager.hold(fires(alertname="Watchdog", severity="none"), receivers=("receiver-watchdog",))
     desk.pass_minutes(5)
 
     assert active(desk) == []

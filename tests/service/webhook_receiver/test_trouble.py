@@ -61,7 +61,7 @@ def test_the_largest_message_that_is_taken(saturday_desk: Desk) -> None:
 
 
 @pytest.fixture
-def fault(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def fault(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Services whose alerts our own code fails at."""
     services: list[str] = []
     real = Episodes.apply
