@@ -7,6 +7,8 @@ minute, so that Prometheus' word holds for 20 s instead of four minutes, and the
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -117,6 +119,12 @@ class Chain:
         folder = self._folder / "prometheus"
         return prometheus(self._program, folder, self._port, self.alertmanager.port, list(rules))
 
+    def evaluate(self, *rules: dict[str, Any]) -> None:
+        """Write other rules for Prometheus, which reads them when it is told to."""
+        (self._folder / "prometheus" / "rules.yml").write_text(
+            yaml.safe_dump({"groups": [{"name": "faults", "rules": list(rules)}]})
+        )
+
 
 @pytest.fixture
 def chain(
@@ -193,6 +201,31 @@ def test_the_receiver_is_away_for_an_alerts_whole_life(chain: Chain, provider: P
 
         for number in range(runs):
             wait_until(lambda number=number: told_of(provider, f"Brief{number}"), PATIENCE)  # type: ignore[misc]
+
+
+def test_a_silenced_alert_ends_and_alertmanager_never_says_so(chain: Chain, provider: Provider) -> None:
+    failing = rule("UploadsFail", "vector(1)", "critical", **UPLOADS)
+    with started(chain.alertmanager.process), started(chain.prometheus(WATCHDOG, failing)) as server:
+        chain.receiver.start()
+        wait_until(lambda: told_of(provider, "UploadsFail"), PATIENCE)
+        silence = {
+            "matchers": [{"name": "alertname", "value": "UploadsFail", "isRegex": False, "isEqual": True}],
+            "startsAt": CLOCK.now().isoformat(),
+            "endsAt": (CLOCK.now() + timedelta(hours=1)).isoformat(),
+            "createdBy": "noor",
+            "comment": "known",
+        }
+        posted = requests.post(f"http://{ADDRESS}:{chain.alertmanager.port}/api/v2/silences", json=silence, timeout=10)
+        assert posted.ok, posted.text
+        wait_until(lambda: titled(chain.receiver, "UploadsFail")[0]["suppressed_by"] is not None, PATIENCE)
+
+        chain.evaluate(WATCHDOG)
+        os.kill(server.pid, signal.SIGHUP)
+
+        wait_until(lambda: not titled(chain.receiver, "UploadsFail"), PATIENCE)
+        listed = chain.receiver.get("/api/monitoring/incidents").json()["incidents"]
+        (incident,) = [one for one in listed if "UploadsFail" in one["title"]]
+        assert (incident["status"], incident["resolved_by"]) == ("resolved", "reconciler")
 
 
 def test_one_of_a_pair_of_alertmanagers_dies_while_sending(

@@ -87,11 +87,16 @@ class View:
         return any(all(labels.get(name, value) == value for name, value in one.items()) for one in candidates)
 
 
-def watch(health: Health, evaluated: Sequence[Evaluated] | None, *, watchdog_expected: bool, now: datetime) -> Health:
-    """Return what is remembered of Prometheus after one more answer (None: it gave none)."""
+def watch(
+    health: Health, evaluated: Sequence[Evaluated] | None, *, watchdog_expected: bool, known: bool, now: datetime
+) -> Health:
+    """Return what is remembered of Prometheus after one more answer (None: it gave none).
+
+    Not ``known``: it has never answered. Then its first answer is no return, as when all starts together.
+    """
     well = evaluated is not None and (not watchdog_expected or has_watchdog(evaluated))
     if not well:
-        return Health(lost_at=health.lost_at or now)
+        return Health(lost_at=health.lost_at or now) if known else health
     if health.lost_at is not None:
         return Health(back_at=now)
     return health

@@ -153,8 +153,10 @@ class Reconciler:
             seen = state.get("watchdog_seen", False) or store.watchdog_last_seen(transaction) is not None
         seen = seen or (evaluated is not None and has_watchdog(evaluated))
         before = Health(_moment(state.get("lost_at")), _moment(state.get("back_at")))
-        health = watch(before, evaluated, watchdog_expected=seen, now=asked_at)
+        answered = state.get("answered", False)
+        health = watch(before, evaluated, watchdog_expected=seen, known=seen or answered, now=asked_at)
         learned: dict[str, Any] = {
+            "answered": answered or evaluated is not None,
             "watchdog_seen": seen,
             "lost_at": _text(health.lost_at),
             "back_at": _text(health.back_at),
