@@ -204,8 +204,8 @@ def _messages() -> Builder[models.Panel]:
             title="Messages from Alertmanager",
             meaning=(
                 "What became of the messages posted to the receiver. 'unavailable' is tried again by Alertmanager; "
-                "'refused' is a wrong token and reaches nobody until it is put right; 'quarantined' must be read by "
-                "a person."
+                "'postponed' by the receiver itself; an incident tells of what is 'quarantined' (not understood) and "
+                "'oversize' (too large)."
             ),
             unit="ops",
             empty=_SILENT,

@@ -83,6 +83,14 @@ class ReconcileSettings(Section):
     look_back: Duration = timedelta(hours=6)
     """After an outage of ours, alerts that lived and died are looked for this far back at most."""
 
+    @model_validator(mode="after")
+    def _often_enough(self) -> Self:
+        if not timedelta(seconds=1) <= self.every <= timedelta(minutes=5):
+            raise ValueError("every must be 1s to 5m: until then nobody notices what was not told")
+        if self.look_back < 2 * self.every:
+            raise ValueError("look_back must be at least two passes long (every)")
+        return self
+
 
 class WatchdogSettings(Section):
     """The dead-man's switch, both ways."""
