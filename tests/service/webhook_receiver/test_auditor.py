@@ -267,7 +267,7 @@ def test_the_threads_start_and_stop(saturday_desk: Desk) -> None:
 
 
 @contextmanager
-def _unavailable() -> Iterator[None]:
+def _unavailable(**_patience: float) -> Iterator[None]:
     raise Unavailable("the database cannot be used right now")
     yield
 

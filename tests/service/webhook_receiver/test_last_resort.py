@@ -20,14 +20,9 @@ UPLOADS: dict[str, Any] = {"severity": "critical", "service": "photos", "affects
 def no_database(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Take a desk's database away; ``no_database(desk)`` is undone by ``monkeypatch.undo``."""
 
-    @contextmanager
-    def broken() -> Iterator[None]:
-        raise Unavailable("the database cannot be used right now")
-        yield
-
     def take(desk: Desk, error: Exception | None = None) -> None:
         @contextmanager
-        def broken() -> Iterator[None]:
+        def broken(**_patience: float) -> Iterator[None]:
             raise error or Unavailable("the database cannot be used right now")
             yield
 
