@@ -126,6 +126,11 @@ class Bench:
             waiting.wait(0.05)
         raise SystemExit(f"no page in {PATIENCE:g} s; the logs are in {self.ground.folder / 'logs'}")
 
+    def resolve(self, page: dict[str, Any]) -> None:
+        """End the incident behind a page: the next alert of its service would join it and wake nobody."""
+        url = f"{self.ground.url('receiver')}/api/monitoring/incidents/{page['content']['incident_id']}/resolve"
+        self._session.post(url, headers=self.token("responder"), timeout=5).raise_for_status()
+
     def timed(self, fault: datetime, page: dict[str, Any], third_failure: datetime | None = None) -> Timed:
         """Return the stages of the incident behind a page."""
         url = f"{self.ground.url('receiver')}/api/monitoring/incidents/{page['content']['incident_id']}"
@@ -148,6 +153,7 @@ def through_rules(bench: Bench, runs: int) -> Iterator[Timed]:
         title = f"{workflow} is failing in {region}"
         page = bench.page(lambda subject, title=title: title in subject)  # type: ignore[misc]
         bench.mend()
+        bench.resolve(page)
         yield bench.timed(fault, page, third_failure)
 
 
@@ -156,7 +162,9 @@ def directly(bench: Bench, runs: int) -> Iterator[Timed]:
     for number in range(runs):
         error_type = f"Unheard{chr(ord('A') + number // 26)}{chr(ord('a') + number % 26)}Error"
         began = bench.report(error_type)
-        yield bench.timed(began, bench.page(lambda subject, name=error_type: name in subject))  # type: ignore[misc]
+        page = bench.page(lambda subject, name=error_type: name in subject)  # type: ignore[misc]
+        bench.resolve(page)
+        yield bench.timed(began, page)
 
 
 def main() -> int:
@@ -168,7 +176,7 @@ def main() -> int:
     ground = Ground(folder, Ports(**{field.name: free_port() for field in fields(Ports)}))
     ground.prepare(CLOCK.now())
     with Stack(print) as stack:
-        for process in services.whole(ground, binaries.prometheus(), binaries.alertmanager()):
+        for process in services.whole(ground, binaries.prometheus(), binaries.alertmanager(), reports=False):
             stack.start(process)
         stack.start(services.traffic(ground, TRAFFIC))
         bench = Bench(ground)

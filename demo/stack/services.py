@@ -97,11 +97,15 @@ def webhook_receiver(ground: Ground) -> Process:
     return _ours("webhook_receiver", ground, ground.ports.receiver, "/readyz")
 
 
-def demo_service(ground: Ground) -> Process:
-    """Return the small WedSync on this ground; its own data lie apart from the services'."""
+def demo_service(ground: Ground, *, reports: bool = True) -> Process:
+    """Return the small WedSync on this ground; its own data lie apart from the services'.
+
+    Without `reports` it tells the exporters of no error: its faults are seen by the rules alone.
+    """
     folder = ground.folder / "demo"
     folder.mkdir(parents=True, exist_ok=True)
-    return _ours("demo.service", ground, ground.ports.demo, "/healthz", {"WEDSYNC_DATA_DIR": str(folder)})
+    own = {"WEDSYNC_DATA_DIR": str(folder)} | ({} if reports else {"WEDSYNC_EXPORTERS_URL": ""})
+    return _ours("demo.service", ground, ground.ports.demo, "/healthz", own)
 
 
 def traffic(ground: Ground, rate: float = 20.0) -> Process:
@@ -116,12 +120,14 @@ def traffic(ground: Ground, rate: float = 20.0) -> Process:
     )
 
 
-def whole(ground: Ground, prometheus_program: Path, alertmanager_program: Path) -> Iterator[Process]:
+def whole(
+    ground: Ground, prometheus_program: Path, alertmanager_program: Path, *, reports: bool = True
+) -> Iterator[Process]:
     """Give the programs in the order of their start: whoever is paged first, whoever looks last."""
     yield alertmanager(_server_on(ground, "alertmanager", alertmanager_program, ground.ports.alertmanager))
     yield webhook_receiver(ground)
     yield exporters(ground)
-    yield demo_service(ground)
+    yield demo_service(ground, reports=reports)
     yield prometheus(_server_on(ground, "prometheus", prometheus_program, ground.ports.prometheus))
 
 

@@ -63,32 +63,40 @@ def test_the_same_fault_where_nobody_marries_goes_to_the_on_call_engineer_alone(
     assert (incident["severity"], incident["escalation_policy"]) == expected
 
 
-def test_a_critical_error_goes_directly(whole_stack: WholeStack) -> None:
+def test_a_critical_error_goes_directly_and_the_rules_alert_joins_its_incident(whole_stack: WholeStack) -> None:
     stack = whole_stack
     report = {
         "event_id": uuid.uuid4().hex,
-        "error_type": "AlbumStorageFull",
-        "message": "amara@okafor.example could not store IMG_0042.jpg",
+        "error_type": "DiaryFull",
+        "message": "amara@okafor.example could not be booked",
         "level": "api",
-        "service": "photos",
-        "type": "data_loss",
-        "affects": ["photo_upload"],
+        "service": "booking",
+        "type": "service_failure",
+        "affects": ["booking"],
         "region": "london",
         "timestamp": format_timestamp(SystemClock().now()),
     }
     answer = stack.call("POST", "exporters", "/api/monitoring/errors", "ingest", json=report).json()
     assert (answer["severity"], answer["alertTriggered"]) == ("critical", True)
 
-    wait_until(lambda: len(stack.pages("AlbumStorageFull")) == 2, 30)
-    (incident,) = stack.incidents("AlbumStorageFull")
+    wait_until(lambda: len(stack.pages("DiaryFull")) == 2, 30)
+    (incident,) = stack.incidents("DiaryFull")
     assert incident["severity"] == "critical"
     (alert,) = stack.incident(incident["id"])["alerts"]
     assert alert["labels"]["source"] == "ingest"
-    told = str(stack.incident(incident["id"])) + str(stack.pages("AlbumStorageFull"))
+    told = str(stack.incident(incident["id"])) + str(stack.pages("DiaryFull"))
     assert "amara@okafor.example" not in told
 
     again = stack.call("POST", "exporters", "/api/monitoring/errors", "ingest", json=report).json()
     assert again["errorId"] == answer["errorId"], "a repeat answers as the first time"
+
+    stack.call("POST", "demo", "/faults", json={"fault": "failing", "workflow": "booking", "region": "london"})
+    wait_until(lambda: len(stack.incident(incident["id"])["alerts"]) == 2, 60)
+    stack.call("DELETE", "demo", "/faults")
+    alerts = stack.incident(incident["id"])["alerts"]
+    assert {alert["labels"]["alertname"] for alert in alerts} == {"CriticalErrorReported", "WorkflowFailing"}
+    assert stack.incidents("booking is failing in london") == []
+    assert stack.pages("booking is failing in london") == [], "those who know are not woken for the same thing again"
 
 
 def test_the_watchdog_reaches_the_receiver_and_wakes_nobody(whole_stack: WholeStack) -> None:
