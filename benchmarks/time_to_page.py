@@ -14,7 +14,7 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +125,7 @@ class Bench:
         raise SystemExit(f"the fault struck fewer than three requests in {PATIENCE:g} s")
 
     def page(self, since: datetime, labels: Mapping[str, str]) -> Paged:
-        """Wait for the first page since then of an incident that holds the alert. Exits when none comes in PATIENCE s."""
+        """Wait for the first page of an incident with an alert that began since then; exits after PATIENCE seconds."""
         deadline = CLOCK.monotonic() + PATIENCE
         waiting = threading.Event()
         while CLOCK.monotonic() < deadline:
@@ -134,7 +134,8 @@ class Bench:
                 if page["kind"] == "page" and arrived_at >= since:
                     incident = self._receiver("GET", f"/{page['content']['incident_id']}", "viewer")
                     for alert in incident["alerts"]:
-                        if labels.items() <= alert["labels"].items():
+                        begun = parse_timestamp(alert["starts_at"]) >= since - timedelta(milliseconds=50)
+                        if begun and labels.items() <= alert["labels"].items():
                             return Paged(alert, incident, arrived_at)
             waiting.wait(0.05)
         raise SystemExit(f"no page in {PATIENCE:g} s; the logs are in {self.ground.folder / 'logs'}")
