@@ -56,8 +56,12 @@ class Gathering:
             "correlation": _explained(row, _reason(place, alert.fingerprint, report.title, now)),
         }
         incident_store.update_incident(transaction, row.id, values, now)
-        parts = parts_of([alert], store.parts_of_incident(transaction, row.id))
-        store.write_parts(transaction, row.id, parts, self._latest(alerts, now))
+        before = store.parts_of_incident(transaction, row.id)
+        parts = parts_of([alert], before)
+        if parts == before:
+            store.see_alert(transaction, row.id, self._latest(alerts, now))
+        else:
+            store.write_parts(transaction, row.id, parts, self._latest(alerts, now))
         if row.next_judgement_at is not None and judged.next_at < row.next_judgement_at:
             incident_store.plan_judgement(transaction, row.id, judged.next_at)
         detail = {"alert": report.title, "reason": place.reason, "sentence": place.sentence}

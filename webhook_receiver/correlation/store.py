@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
@@ -28,6 +28,53 @@ class Rulings:
     apart: frozenset[str]
 
 
+# The statements of the way of an alert are built once: building one costs more than running it.
+_RULINGS_OF = select(RULINGS).where(
+    or_(RULINGS.c.left == bindparam("fingerprint"), RULINGS.c.right == bindparam("fingerprint"))
+)
+_LAST = (
+    select(EPISODES.c.incident_id)
+    .where(EPISODES.c.fingerprint == bindparam("fingerprint"), EPISODES.c.incident_id.is_not(None))
+    .order_by(EPISODES.c.id.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_BY_NAME = INCIDENTS.c.id.in_(
+    select(INCIDENT_SERVICES.c.incident_id).where(
+        INCIDENT_SERVICES.c.service.in_(bindparam("names", expanding=True)),
+        INCIDENT_SERVICES.c.last_alert_at >= bindparam("since"),
+    )
+)
+_RULED = INCIDENTS.c.id.in_(
+    select(EPISODES.c.incident_id).where(EPISODES.c.fingerprint.in_(bindparam("ruled", expanding=True)))
+)
+
+
+def _open(*found: ColumnElement[bool]) -> Select[Any]:
+    return (
+        select(
+            INCIDENTS.c.id,
+            INCIDENTS.c.created_at,
+            INCIDENTS.c.alerts,
+            INCIDENTS.c.suppressed_by,
+            (INCIDENTS.c.id == _LAST).label("returned"),
+            INCIDENT_SERVICES.c.service,
+            INCIDENT_SERVICES.c.third_party,
+            INCIDENT_SERVICES.c.facts,
+            INCIDENT_SERVICES.c.last_alert_at,
+        )
+        .join(INCIDENT_SERVICES, INCIDENT_SERVICES.c.incident_id == INCIDENTS.c.id)
+        .where(or_(*found), INCIDENTS.c.status.in_([status.value for status in ACTIVE]))
+        .order_by(INCIDENTS.c.id, INCIDENT_SERVICES.c.service)
+    )
+
+
+_OPEN = _open(_BY_NAME, INCIDENTS.c.id == _LAST)
+_OPEN_RULED = _open(_BY_NAME, INCIDENTS.c.id == _LAST, _RULED)
+_EXPLAIN = update(EPISODES).where(EPISODES.c.fingerprint == bindparam("alert"), EPISODES.c.state == "firing")
+_SEEN = update(INCIDENT_SERVICES).where(INCIDENT_SERVICES.c.incident_id == bindparam("incident"))
+
+
 def hold_places(connection: Connection) -> None:
     """Let nobody else place an alert until the transaction ends: two replicas would open two incidents for one cause.
 
@@ -39,9 +86,8 @@ def hold_places(connection: Connection) -> None:
 
 def rulings_of(connection: Connection, fingerprint: str) -> Rulings:
     """Return what people ruled about an alert."""
-    query = select(RULINGS).where(or_(RULINGS.c.left == fingerprint, RULINGS.c.right == fingerprint))
     verdicts: dict[str, set[str]] = {"together": set(), "apart": set()}
-    for row in connection.execute(query):
+    for row in connection.execute(_RULINGS_OF, {"fingerprint": fingerprint}):
         verdicts[row.verdict].add(row.right if row.left == fingerprint else row.left)
     return Rulings(frozenset(verdicts["together"]), frozenset(verdicts["apart"]))
 
@@ -71,38 +117,9 @@ def open_incidents(
     connection: Connection, fingerprint: str, names: Collection[str], rulings: Rulings, since: datetime
 ) -> list[OpenIncident]:
     """Return the incidents not over that an alert may belong to: by a name, by a ruling, or because it was in it."""
-    last = (
-        select(EPISODES.c.incident_id)
-        .where(EPISODES.c.fingerprint == fingerprint, EPISODES.c.incident_id.is_not(None))
-        .order_by(EPISODES.c.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    by_name = select(INCIDENT_SERVICES.c.incident_id).where(
-        INCIDENT_SERVICES.c.service.in_(list(names)), INCIDENT_SERVICES.c.last_alert_at >= since
-    )
-    found = or_(INCIDENTS.c.id.in_(by_name), INCIDENTS.c.id == last)
-    if rulings.together:
-        ruled = select(EPISODES.c.incident_id).where(EPISODES.c.fingerprint.in_(list(rulings.together)))
-        found = or_(found, INCIDENTS.c.id.in_(ruled))
-    query = (
-        select(
-            INCIDENTS.c.id,
-            INCIDENTS.c.created_at,
-            INCIDENTS.c.alerts,
-            INCIDENTS.c.suppressed_by,
-            (INCIDENTS.c.id == last).label("returned"),
-            INCIDENT_SERVICES.c.service,
-            INCIDENT_SERVICES.c.third_party,
-            INCIDENT_SERVICES.c.facts,
-            INCIDENT_SERVICES.c.last_alert_at,
-        )
-        .join(INCIDENT_SERVICES, INCIDENT_SERVICES.c.incident_id == INCIDENTS.c.id)
-        .where(found, INCIDENTS.c.status.in_([status.value for status in ACTIVE]))
-        .order_by(INCIDENTS.c.id, INCIDENT_SERVICES.c.service)
-    )
+    known = {"fingerprint": fingerprint, "names": list(names), "since": since, "ruled": list(rulings.together)}
     rows: dict[int, list[Row[Any]]] = {}
-    for row in connection.execute(query):
+    for row in connection.execute(_OPEN_RULED if rulings.together else _OPEN, known):
         rows.setdefault(row.id, []).append(row)
     members = _members(connection, rows, rulings.together | rulings.apart)
     return [
@@ -139,6 +156,11 @@ def write_parts(
     add_parts(connection, incident_id, parts, last_alert_at)
 
 
+def see_alert(connection: Connection, incident_id: int, last_alert_at: datetime | None) -> None:
+    """Write when an incident's latest alert came; what it is about has not changed."""
+    connection.execute(_SEEN, {"incident": incident_id, "last_alert_at": last_alert_at})
+
+
 def add_parts(connection: Connection, incident_id: int, parts: Iterable[Part], last_alert_at: datetime | None) -> None:
     """Write what a new incident is about."""
     rows = [
@@ -163,11 +185,8 @@ def add_parts(connection: Connection, incident_id: int, parts: Iterable[Part], l
 
 def explain_episode(connection: Connection, fingerprint: str, reason: str, sentence: str) -> None:
     """Keep with an alert that fires why it is where it is."""
-    connection.execute(
-        update(EPISODES)
-        .where(EPISODES.c.fingerprint == fingerprint, EPISODES.c.state == "firing")
-        .values(correlation={"reason": reason, "sentence": sentence})
-    )
+    values = {"correlation": {"reason": reason, "sentence": sentence}, "alert": fingerprint}
+    connection.execute(_EXPLAIN, values)
 
 
 def move_episodes(connection: Connection, before: int, after: int, fingerprints: Collection[str] | None = None) -> None:

@@ -11,7 +11,7 @@ from webhook_receiver.incidents import store
 from webhook_receiver.incidents.classification import signal_of_alert
 from webhook_receiver.incidents.incident import EventKind, Status
 from webhook_receiver.incidents.judgement import gravest, next_judgement_at, outranks, signal_of_inputs
-from webhook_receiver.incidents.record import PolicySnapshot, Record
+from webhook_receiver.incidents.record import Parts, PolicySnapshot, Record
 from webhook_receiver.incidents.report import Report
 from wedsync_core.redaction import redact, redact_text
 from wedsync_core.season import RegionFacts
@@ -32,14 +32,22 @@ class Judged:
 class Judging(Record):
     """Decides how grave an incident is and makes it graver."""
 
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self._latest: tuple[tuple[tuple[Signal, ...], datetime], Judged] | None = None
+
     def judge(self, signals: Iterable[Signal], moment: datetime) -> Judged:
         """Return what the gravest of ``signals`` comes to by the calendar of a moment."""
+        known = tuple(signals)
+        latest = self._latest
+        if latest is not None and latest[0] == (known, moment):
+            return latest[1]  # an alert is judged several times on its way into an incident
         calendar = self._parts.calendar(moment)
-        known = list(signals)
         decision = gravest(classify(signal, calendar, self._parts.limits) for signal in known)
-        return Judged(
-            decision, self._parts.choose_policy(decision), calendar, next_judgement_at(known, calendar, moment)
-        )
+        policy = self._parts.choose_policy(decision)
+        judged = Judged(decision, policy, calendar, next_judgement_at(known, calendar, moment))
+        self._latest = ((known, moment), judged)
+        return judged
 
     def would_sleep(self, transaction: Transaction, report: Report, now: datetime) -> bool:
         """Return whether something keeps people asleep for what is reported."""

@@ -11,6 +11,7 @@ from webhook_receiver.incidents.classification import affected_services
 from webhook_receiver.incidents.incident import EventKind, Status
 from webhook_receiver.incidents.judgement import inputs_of_signal
 from webhook_receiver.incidents.judging import Judging
+from webhook_receiver.incidents.record import Parts
 from webhook_receiver.incidents.report import Opened, Report
 from wedsync_core.clock import format_timestamp
 from wedsync_core.problems import Unavailable
@@ -21,6 +22,10 @@ from wedsync_core.storage import Transaction
 
 class Opening(Judging):
     """Writes new incidents."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self._counted: tuple[datetime, dict[str, int]] | None = None
 
     def open(
         self, transaction: Transaction, report: Report, now: datetime, *, correlation: Mapping[str, Any] | None = None
@@ -75,6 +80,13 @@ class Opening(Judging):
         self._parts.metrics.opened.labels(decision.severity.value).inc()
         return Opened(incident_id, decision, policy["name"])
 
+    def _open_counts(self, transaction: Transaction, now: datetime) -> dict[str, int]:
+        """Return how many incidents are open. Counted once for all that open at one moment: a storm opens thousands."""
+        counted = self._counted
+        if counted is None or counted[0] != now:
+            counted = self._counted = (now, store.open_counts(transaction))
+        return counted[1]
+
     def _tell_again(self, transaction: Transaction, report: Report, now: datetime) -> int:
         """Log a finding with the incident that tells of it already; returns its number."""
         incident_id = store.find_by_dedup_key(transaction, report.dedup_key or "")
@@ -92,7 +104,7 @@ class Opening(Judging):
         return {
             "system_state": {
                 "observed_at": format_timestamp(now),
-                "open_incidents": store.open_counts(transaction),
+                "open_incidents": self._open_counts(transaction, now),
                 "calendar": {facts.region: facts.risk.value for facts in calendar.values()},
             },
             "affected_services": affected_services(report.signal, self._parts.service_of_workflow),

@@ -1,10 +1,14 @@
 """Alerts of one cause are one incident, its reasons are shown, and nothing is folded in silence."""
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
 
-from tests.receiver import Desk, alert
+from tests.cast import SATURDAY
+from tests.receiver import Desk, alert, open_desk
 
 REGIONS = ("london", "new_york", "los_angeles", "sydney", "auckland")
 
@@ -363,3 +367,27 @@ def test_what_sleeps_through_maintenance_hides_nothing_that_wakes(tuesday_desk: 
 
     assert len(active(desk)) == 2
     assert desk.pager.people() == ["noor"]
+
+
+@pytest.mark.real
+def test_two_replicas_open_one_incident_for_one_cause(tmp_path: Path, postgres_database: str) -> None:
+    """Each gets an alert of another region at the same moment: both would look and see no incident."""
+    with (
+        open_desk(tmp_path, postgres_database, SATURDAY, {}) as first,
+        open_desk(tmp_path, postgres_database, SATURDAY, {}) as second,
+    ):
+        for service in ("photos", "messaging", "payment", "booking", "timeline"):
+            together = Barrier(2)
+
+            def post(desk: Desk, region: str, service: str = service, together: Barrier = together) -> int:
+                one = uploads(desk, region, service=service, affects="timeline")
+                together.wait(10)
+                return desk.late_alerts(one).status_code
+
+            with ThreadPoolExecutor(2) as threads:
+                answers = [threads.submit(post, first, "london"), threads.submit(post, second, "sydney")]
+            assert [answer.result() for answer in answers] == [200, 200]
+
+        found = active(first)
+        assert sorted(one["service"] for one in found) == ["booking", "messaging", "payment", "photos", "timeline"]
+        assert all(one["regions"] == ["london", "sydney"] for one in found)
