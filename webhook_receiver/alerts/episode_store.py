@@ -14,7 +14,6 @@ from webhook_receiver.alerts.contract import Sighting
 from webhook_receiver.alerts.episode import IncidentState, Remembered
 from webhook_receiver.alerts.missed import Lived
 from webhook_receiver.schema import EPISODES, INCIDENTS
-from wedsync_core.clock import parse_timestamp
 from wedsync_core.severity import Severity
 
 MOST_STARTS = 20
@@ -252,7 +251,7 @@ def _remembered(row: Row[Any]) -> Remembered:
         labels=row.labels,
         annotations=row.annotations,
         starts_at=row.starts_at,
-        starts_seen=tuple(parse_timestamp(start) for start in row.starts_seen),
+        starts_seen=tuple(datetime.fromisoformat(start) for start in row.starts_seen),
         first_seen_at=row.first_seen_at,
         last_seen_at=row.last_seen_at,
         ends_at=row.ends_at,

@@ -143,7 +143,7 @@ class Episodes:
             self._incidents.held(transaction, known.incident_id)
             shown = {**_named(known.labels, known.fingerprint, known.annotations), "was": known.upstream}
             self._note(transaction, known.incident_id, EventKind.ALERT_ACTIVE_AGAIN, shown, told)
-            self._settle(transaction, known.incident_id, told)
+            self._wake(transaction, known.incident_id, told)
 
     def _open(self, transaction: Transaction, clean: Sighting, reason: str, told: Told) -> None:
         episode_id = store.open_episode(transaction, clean, told.group_key, told.seen_at)
@@ -157,7 +157,7 @@ class Episodes:
         detail = {**_named(clean.labels, clean.fingerprint, clean.annotations), "reason": reason}
         self._note(transaction, placed.incident_id, EventKind.ALERT_FIRING, detail, told)
         if placed.joined:
-            self._settle(transaction, placed.incident_id, told)
+            self._wake(transaction, placed.incident_id, told)
 
     def _goes_on(self, earlier: Remembered, known: Remembered) -> bool:
         """Whether an episode that had to be confirmed is the earlier one again, as it would have been without doubt."""
@@ -172,7 +172,7 @@ class Episodes:
         self._incidents.reopen(transaction, incident_id, by=told.actor, reason=reason, now=told.now)
         detail = {**_named(clean.labels, clean.fingerprint, clean.annotations), "reason": reason}
         self._note(transaction, incident_id, EventKind.ALERT_FIRING, detail, told)
-        self._settle(transaction, incident_id, told)
+        self._wake(transaction, incident_id, told)
 
     def _reopen(self, transaction: Transaction, clean: Sighting, known: Remembered, reason: str, told: Told) -> None:
         store.reopen(transaction, known, clean, told.seen_at)
@@ -183,7 +183,7 @@ class Episodes:
         self._incidents.reopen(transaction, known.incident_id, by=told.actor, reason=reason, now=told.now)
         detail = {**_named(clean.labels, clean.fingerprint, clean.annotations), "reason": reason}
         self._note(transaction, known.incident_id, EventKind.ALERT_FIRING, detail, told)
-        self._settle(transaction, known.incident_id, told)
+        self._wake(transaction, known.incident_id, told)
 
     def _see_again(
         self, transaction: Transaction, clean: Sighting, known: Remembered, decision: Decision, told: Told
@@ -220,7 +220,11 @@ class Episodes:
             why = Suppressed(SUPPRESSED_BY, "suppressed", "every alert of it is silenced or inhibited there", None)
             self._incidents.fall_silent(transaction, incident_id, why, told.now)
         else:
-            self._incidents.speak_again(transaction, incident_id, SUPPRESSED_BY, told.now)
+            self._wake(transaction, incident_id, told)
+
+    def _wake(self, transaction: Transaction, incident_id: int, told: Told) -> None:
+        """Let an incident speak again of which an alert is active, if Alertmanager's silence was what held it."""
+        self._incidents.speak_again(transaction, incident_id, SUPPRESSED_BY, told.now)
 
     def _note(
         self, transaction: Transaction, incident_id: int, kind: EventKind, detail: Mapping[str, Any], told: Told

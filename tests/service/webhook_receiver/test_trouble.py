@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.cast import SATURDAY
-from tests.receiver import TOKENS, Desk, alert, webhook
+from tests.receiver import TOKENS, Desk, alert, open_desk, webhook
 from webhook_receiver.alerts import processing
 from webhook_receiver.alerts.api import LARGEST_MESSAGE
 from webhook_receiver.alerts.batches import Batches
@@ -129,23 +129,22 @@ def test_a_held_database_is_told_within_two_seconds(saturday_desk: Desk, databas
     assert len(desk.get("/incidents/active")) == 1
 
 
-def test_a_writer_of_our_own_that_takes_long_is_not_waited_for(saturday_desk: Desk) -> None:
-    desk, release, holding = saturday_desk, threading.Event(), threading.Event()
-    database = desk.receiver.database
-    if not database.is_sqlite:
-        pytest.skip("PostgreSQL has no queue of writers")
+def test_a_writer_of_our_own_that_takes_long_is_not_waited_for(tmp_path: Path) -> None:
+    """On SQLite, where the writers of a process queue."""
+    release, holding = threading.Event(), threading.Event()
+    with open_desk(tmp_path, f"sqlite:///{tmp_path / 'incidents.db'}", SATURDAY, {}) as desk:
 
-    def hold() -> None:
-        with database.write():
-            holding.set()
-            release.wait(30)
+        def hold() -> None:
+            with desk.receiver.database.write():
+                holding.set()
+                release.wait(30)
 
-    holder = threading.Thread(target=hold)
-    holder.start()
-    holding.wait(10)
-    answer = desk.alerts(alert(starts_at=SATURDAY, **UPLOADS))
-    release.set()
-    holder.join()
+        holder = threading.Thread(target=hold)
+        holder.start()
+        holding.wait(10)
+        answer = desk.alerts(alert(starts_at=SATURDAY, **UPLOADS))
+        release.set()
+        holder.join()
 
     assert answer.status_code == 503
 
