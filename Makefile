@@ -34,6 +34,7 @@ bench: ## the benchmarks, each printing its figures
 	@$(PYTHON) -m demo.stack.environment --lock requirements-dev.lock
 	@$(BIN)/python -m benchmarks.time_to_page
 	@$(BIN)/python -m benchmarks.webhook_throughput
+	@$(BIN)/python -m benchmarks.alert_storm
 
 clean: ## forget the virtual environment, the binaries and all data
 	rm -rf $(VENV) var
