@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, func, insert, or_, select, text, update
+from sqlalchemy import Row, and_, bindparam, func, insert, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
@@ -31,15 +31,34 @@ _WITH_INCIDENT = select(
 ).select_from(EPISODES.outerjoin(INCIDENTS, EPISODES.c.incident_id == INCIDENTS.c.id))
 
 
+# The statements of the way of an alert are built once: building one costs more than running it.
+_LATEST = (
+    select(func.max(EPISODES.c.id))
+    .where(EPISODES.c.fingerprint.in_(bindparam("fingerprints", expanding=True)))
+    .group_by(EPISODES.c.fingerprint)
+)
+_REMEMBERED = _WITH_INCIDENT.where(EPISODES.c.id.in_(_LATEST)).order_by(EPISODES.c.id).with_for_update(of=EPISODES)
+_IN_INCIDENTS = select(EPISODES.c.fingerprint).where(
+    EPISODES.c.fingerprint.in_(bindparam("fingerprints", expanding=True)), _FIRING, EPISODES.c.incident_id.is_not(None)
+)
+_OPEN = {
+    dialect: build(EPISODES)
+    # A literal: a parameter in its place stops matching the index once PostgreSQL plans without its value.
+    .on_conflict_do_nothing(index_elements=["fingerprint"], index_where=text("state = 'firing'"))
+    .returning(EPISODES.c.id)
+    for dialect, build in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+}
+_FIRING_IN = select(
+    func.count(), func.count().filter(EPISODES.c.upstream.in_(["silenced", "inhibited", "muted"]))
+).where(EPISODES.c.incident_id == bindparam("incident"), _FIRING)
+_UPDATE = update(EPISODES).where(EPISODES.c.id == bindparam("episode"))
+_COUNT_SIGHTING = _UPDATE.values(sightings=EPISODES.c.sightings + 1)
+
+
 def remembered(connection: Connection, fingerprints: Iterable[str]) -> dict[str, Remembered]:
     """Return the latest episode of each fingerprint, held against others until the transaction ends."""
-    latest = (
-        select(func.max(EPISODES.c.id))
-        .where(EPISODES.c.fingerprint.in_(list(fingerprints)))
-        .group_by(EPISODES.c.fingerprint)
-    )
-    query = _WITH_INCIDENT.where(EPISODES.c.id.in_(latest)).order_by(EPISODES.c.id).with_for_update(of=EPISODES)
-    return {row.fingerprint: _remembered(row) for row in connection.execute(query)}
+    rows = connection.execute(_REMEMBERED, {"fingerprints": list(fingerprints)})
+    return {row.fingerprint: _remembered(row) for row in rows}
 
 
 def latest_of(connection: Connection, fingerprints: Sequence[str]) -> dict[str, Remembered]:
@@ -95,15 +114,8 @@ def held_count(connection: Connection) -> int:
 
 def open_episode(connection: Connection, sighting: Sighting, group_key: str, now: datetime, **more: Any) -> int | None:
     """Write a new open episode; returns its number, or None when another writer opened it a moment earlier."""
-    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = (
-        build(EPISODES)
-        .values(state="firing", **_values(sighting, group_key, now), **more)
-        # A literal: a parameter in its place stops matching the index once PostgreSQL plans without its value.
-        .on_conflict_do_nothing(index_elements=["fingerprint"], index_where=text("state = 'firing'"))
-        .returning(EPISODES.c.id)
-    )
-    return connection.execute(statement).scalar_one_or_none()
+    values = {"state": "firing", **_values(sighting, group_key, now), **more}
+    return connection.execute(_OPEN[connection.dialect.name], values).scalar_one_or_none()
 
 
 def record_closed(connection: Connection, sighting: Sighting, group_key: str, now: datetime, resolution: str) -> int:
@@ -125,17 +137,16 @@ def reopen(connection: Connection, known: Remembered, sighting: Sighting, now: d
         "absent_since": None,
         "upstream": "active",
         "upstream_detail": None,
-        "reopened": EPISODES.c.reopened + 1,
         **_seen(known, sighting, now),
     }
-    _update(connection, known.episode_id, values)
+    again = _COUNT_SIGHTING.values(reopened=EPISODES.c.reopened + 1)
+    connection.execute(again, {**values, "episode": known.episode_id})
 
 
 def see_again(connection: Connection, known: Remembered, sighting: Sighting, now: datetime) -> None:
     """Record that an open episode was seen once more, with what it says now; a doubted end is doubted no more."""
-    _update(
-        connection, known.episode_id, {"resolve_held_at": None, "absent_since": None, **_seen(known, sighting, now)}
-    )
+    values = {"resolve_held_at": None, "absent_since": None, **_seen(known, sighting, now)}
+    connection.execute(_COUNT_SIGHTING, {**values, "episode": known.episode_id})
 
 
 def join_incident(connection: Connection, episode_id: int, incident_id: int, reason: str | None = None) -> None:
@@ -148,10 +159,8 @@ def join_incident(connection: Connection, episode_id: int, incident_id: int, rea
 
 def open_fingerprints(connection: Connection, fingerprints: Iterable[str]) -> set[str]:
     """Return which of ``fingerprints`` have an open episode in an incident; nothing is held."""
-    query = select(EPISODES.c.fingerprint).where(
-        EPISODES.c.fingerprint.in_(list(fingerprints)), _FIRING, EPISODES.c.incident_id.is_not(None)
-    )
-    return {fingerprint for (fingerprint,) in connection.execute(query)}
+    rows = connection.execute(_IN_INCIDENTS, {"fingerprints": list(fingerprints)})
+    return {fingerprint for (fingerprint,) in rows}
 
 
 def hold_resolution(connection: Connection, episode_id: int, ends_at: datetime | None, now: datetime) -> None:
@@ -189,9 +198,7 @@ def close_episode(
 
 def firing_in(connection: Connection, incident_id: int) -> tuple[int, int]:
     """Return how many episodes of an incident fire, and how many of those Alertmanager suppresses."""
-    suppressed = EPISODES.c.upstream.in_(["silenced", "inhibited", "muted"])
-    query = select(func.count(), func.count().filter(suppressed)).where(EPISODES.c.incident_id == incident_id, _FIRING)
-    total, quiet = connection.execute(query).one()
+    total, quiet = connection.execute(_FIRING_IN, {"incident": incident_id}).one()
     return int(total), int(quiet)
 
 
@@ -207,7 +214,7 @@ def lived_since(connection: Connection, moment: datetime) -> list[Lived]:
 
 
 def _update(connection: Connection, episode_id: int, values: Mapping[str, Any]) -> None:
-    connection.execute(update(EPISODES).where(EPISODES.c.id == episode_id).values(**values))
+    connection.execute(_UPDATE, {**values, "episode": episode_id})
 
 
 def _values(sighting: Sighting, group_key: str, now: datetime) -> dict[str, Any]:
@@ -229,7 +236,6 @@ def _seen(known: Remembered, sighting: Sighting, now: datetime) -> dict[str, Any
     starts = sorted({*known.starts_seen, sighting.starts_at})[-MOST_STARTS:]
     return {
         "last_seen_at": now,
-        "sightings": EPISODES.c.sightings + 1,
         "annotations": dict(sighting.annotations),
         "starts_seen": [_text(moment) for moment in starts],
     }

@@ -19,8 +19,8 @@ from wedsync_core.problems import Unavailable
 from wedsync_core.storage import Database, Transaction
 from wedsync_core.telemetry.logs import get_log
 
-ALERTS_PER_TRANSACTION = 10
-"""A storm is worked off in pieces, so that what comes behind it waits for one piece (some 30 ms) and not for all."""
+ALERTS_PER_TRANSACTION = 5
+"""A storm is worked off in pieces, so that what comes behind it waits for one piece (some 20 ms) and not for all."""
 TURN_SECONDS = 0.25
 """The backlog is worked off for this long in a turn; then whoever is due hears of it."""
 RETRY_AFTER = timedelta(seconds=2)

@@ -17,8 +17,10 @@ from wedsync_core.clock import Clock
 from wedsync_core.problems import Conflict
 from wedsync_core.storage import Database, Transaction
 
-STEPS_PER_TURN = 10
-"""Steps taken in one transaction; a storm is worked off in several, so that none holds the database for long."""
+STEPS_PER_TRANSACTION = 3
+"""A storm is worked off in many short transactions, so that none keeps a message from being kept."""
+TURN_SECONDS = 0.25
+"""Steps are taken for this long in a turn; then what they queued goes out."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,18 @@ class Escalation:
         self._metrics = metrics
 
     def take_due_steps(self) -> int:
-        """Take the steps that are due; returns how many, ``STEPS_PER_TURN`` at most."""
+        """Take the steps that are due, the worst incidents' first, for ``TURN_SECONDS`` at most; returns how many."""
+        taken, until = 0, self._clock.monotonic() + TURN_SECONDS
+        while some := self._take_some():
+            taken += some
+            if self._clock.monotonic() >= until:
+                break
+        return taken
+
+    def _take_some(self) -> int:
         now = self._clock.now()
         with self._database.write() as transaction:
-            due = store.due_escalations(transaction, now, STEPS_PER_TURN)
+            due = store.due_escalations(transaction, now, STEPS_PER_TRANSACTION)
             for incident_id in due:
                 row = self._incidents.held(transaction, incident_id)
                 self._take(transaction, row, actor="policy", now=now)
@@ -66,7 +76,7 @@ class Escalation:
         """Open incidents again whose acknowledgement ran out; returns how many."""
         now = self._clock.now()
         with self._database.write() as transaction:
-            expired = store.expired_acknowledgements(transaction, now, STEPS_PER_TURN)
+            expired = store.expired_acknowledgements(transaction, now, STEPS_PER_TRANSACTION)
             for incident_id in expired:
                 self._incidents.expire_acknowledgement(transaction, incident_id, now)
         return len(expired)
