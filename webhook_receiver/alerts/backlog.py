@@ -22,12 +22,16 @@ MOST_ALERTS = 50_000
 
 @dataclass
 class Kept(Generic[Alert, Message]):
-    """A message in the inbox. ``failed`` are its alerts that could not be processed, by position, and why."""
+    """A message in the inbox. ``failed`` are its alerts that could not be processed, by position, and why.
+
+    ``uncounted``: of a process that died; the next try at it must be counted first, as it may be what killed it.
+    """
 
     inbox_id: int
     message: Message
     pieces_left: int = 0
     failed: list[tuple[int, str]] = field(default_factory=list)
+    uncounted: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,9 +67,17 @@ class Backlog(Generic[Alert, Message]):
         """How many alerts wait."""
         return self._alerts
 
-    def add(self, inbox_id: int, message: Message, urgent: Sequence[Alert], others: Sequence[Alert]) -> None:
+    def add(
+        self,
+        inbox_id: int,
+        message: Message,
+        urgent: Sequence[Alert],
+        others: Sequence[Alert],
+        *,
+        uncounted: bool = False,
+    ) -> None:
         """Let a message wait. Once one found no room, all later ones stay in the inbox too, until ``caught_up``."""
-        kept = Kept[Alert, Message](inbox_id, message)
+        kept = Kept[Alert, Message](inbox_id, message, uncounted=uncounted)
         with self._lock:
             if self._overflowed or self._alerts + len(urgent) + len(others) > self._most:
                 self._overflowed = True

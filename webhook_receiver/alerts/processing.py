@@ -24,8 +24,14 @@ ALERTS_PER_TRANSACTION = 5
 TURN_SECONDS = 0.25
 """The backlog is worked off for this long in a turn; then whoever is due hears of it."""
 RETRY_AFTER = timedelta(seconds=2)
-MOST_TRIES = 3
-"""A message whose processing fails by a fault of ours is tried this often, and then set aside and told of."""
+MOST_TRIES = 6
+"""A message whose processing fails by a fault of ours is tried this often, and then set aside and told of.
+
+One that was in hand when the process was killed looks like one that kills it: with fewer, kills from outside in a row
+would set good messages aside.
+"""
+LEFT_OVER_TOGETHER = 200
+"""Messages of a process that died, read at once."""
 PATIENCE_SECONDS = 1.5
 """Alertmanager is told 503 within two seconds and tries again by itself: waiting longer for a lock gains nothing."""
 ACTOR = "alertmanager"
@@ -88,13 +94,13 @@ class Processing:
         """Whether what waits could not be processed lately, for want of the database: nothing more should wait."""
         return self._stuck
 
-    def wait(self, inbox_id: int, reading: Reading) -> None:
-        """Let a kept message wait for its turn."""
+    def wait(self, inbox_id: int, reading: Reading, *, uncounted: bool = False) -> None:
+        """Let a kept message wait for its turn. ``uncounted``: it is left over, and its next try is to be counted."""
         urgent = [one for one in reading.placed if is_urgent(one)]
         others = [one for one in reading.placed if not is_urgent(one)]
         # The body is in the inbox; in memory it is needed only should the last resort have to tell of it.
         body = reading.body if urgent else b""
-        self._backlog.add(inbox_id, replace(reading, body=body, placed=()), urgent, others)
+        self._backlog.add(inbox_id, replace(reading, body=body, placed=()), urgent, others, uncounted=uncounted)
 
     def process_pending(self) -> int:
         """Process what waits: first the backlog, then messages kept by a request that died; returns how many."""
@@ -174,22 +180,41 @@ class Processing:
                 return 0
             if not store.any_pending(transaction, now - RETRY_AFTER):
                 return 0
-        with self._database.write() as transaction:
-            pending = store.take_pending_messages(transaction, now, RETRY_AFTER, limit=20)
-        processed = 0
-        for position, (inbox_id, body, tries, received_at) in enumerate(pending):
+            left_over = store.left_over_messages(transaction, now, RETRY_AFTER, LEFT_OVER_TOGETHER)
+        # The first time they go together, in the order and the pieces of a storm; one that was in hand when a process
+        # died, or that failed, goes alone.
+        handled = 0
+        for inbox_id, body, tries, received_at in left_over:
             reading = read(body, received_at)
-            if tries > MOST_TRIES:
-                reading = Reading(body, problem=f"its processing failed {MOST_TRIES} times")
-            try:
-                # One that fails waits for its next try, instead of asking for another turn at once.
-                processed += self.process(inbox_id, reading).outcome != POSTPONED
-            except Unavailable:
-                # A database that is gone or busy is not the messages' fault, and the rest were not tried at all.
-                with self._database.write() as transaction:
-                    store.give_back_tries(transaction, [number for number, *_ in pending[position:]])
-                raise
-        return processed
+            if tries == 1:
+                self.wait(inbox_id, reading, uncounted=True)
+                handled += 1
+            else:
+                handled += self._try_alone(inbox_id, reading, tries)
+        return handled
+
+    def _try_alone(self, inbox_id: int, reading: Reading, tries: int) -> bool:
+        """Process a message that was tried before; returns False when it waits for its next try."""
+        if tries >= MOST_TRIES:
+            reading = Reading(reading.body, problem=f"its processing failed {MOST_TRIES} times")
+        with self._database.write() as transaction:
+            store.count_tries(transaction, [inbox_id])
+        try:
+            return self.process(inbox_id, reading).outcome != POSTPONED
+        except Unavailable:
+            # A database that is gone or busy is not the message's fault.
+            with self._database.write() as transaction:
+                store.give_back_tries(transaction, [inbox_id])
+            raise
+
+    def _count_tries(self, taken: Sequence[Piece[Placed, Reading]]) -> None:
+        """Count, before it is made, the try of what a dead process left over: few at a time, since all are suspect."""
+        uncounted = {piece.of.inbox_id: piece.of for piece in taken if piece.of.uncounted}
+        if uncounted:
+            with self._database.write() as transaction:
+                store.count_tries(transaction, list(uncounted))
+            for kept in uncounted.values():
+                kept.uncounted = False
 
     def _work_off_pieces(self, taken: Sequence[Piece[Placed, Reading]]) -> None:
         """Process pieces of the backlog in one transaction, with the end of each message whose last one is among them.
@@ -205,6 +230,7 @@ class Processing:
         }
         try:
             try:
+                self._count_tries(taken)
                 with self._database.write() as transaction:
                     self.apply(transaction, placed, now)
                     self._end_messages(transaction, ending.values(), now)

@@ -35,35 +35,34 @@ def finish_message(connection: Connection, inbox_id: int, state: str, problem: s
     connection.execute(update(INBOX).where(INBOX.c.id == inbox_id).values(state=state, problem=problem))
 
 
-def take_pending_messages(
+def left_over_messages(
     connection: Connection, now: datetime, wait: timedelta, limit: int
 ) -> list[tuple[int, bytes, int, datetime]]:
     """Return number, body, tries and time of messages that are not processed: their request died, or it failed.
 
-    The n-th try is made ``wait`` x n x n after the message came, and counted before it is made: a message that kills
-    the process must not be tried for ever.
+    The n-th try may be made ``wait`` x n x n after the message came. What was tried least comes first: a message that
+    kills the process is in nobody's way.
     """
     query = (
         select(INBOX.c.id, INBOX.c.tries, INBOX.c.received_at)
         .where(INBOX.c.state == "pending", INBOX.c.received_at <= now - wait)
-        .order_by(INBOX.c.id)
-        .limit(50 * limit)
-        .with_for_update(skip_locked=True)
+        .order_by(INBOX.c.tries, INBOX.c.id)
+        .limit(2 * limit)
     )
     due = [row.id for row in connection.execute(query) if row.received_at + wait * row.tries**2 <= now][:limit]
     if not due:
         return []
-    taken = (
-        update(INBOX)
-        .where(INBOX.c.id.in_(due))
-        .values(tries=INBOX.c.tries + 1)
-        .returning(INBOX.c.id, INBOX.c.body, INBOX.c.tries, INBOX.c.received_at)
-    )
-    return sorted((row.id, row.body, row.tries, row.received_at) for row in connection.execute(taken))
+    whole = select(INBOX).where(INBOX.c.id.in_(due)).order_by(INBOX.c.tries, INBOX.c.id)
+    return [(row.id, row.body, row.tries, row.received_at) for row in connection.execute(whole)]
+
+
+def count_tries(connection: Connection, inbox_ids: Sequence[int]) -> None:
+    """Count a try that is about to be made: a message that kills the process must not be tried for ever."""
+    connection.execute(update(INBOX).where(INBOX.c.id.in_(inbox_ids)).values(tries=INBOX.c.tries + 1))
 
 
 def give_back_tries(connection: Connection, inbox_ids: Sequence[int]) -> None:
-    """Take back the try that was counted for messages which were not tried after all."""
+    """Take back a try that was counted and not made after all."""
     connection.execute(
         update(INBOX).where(INBOX.c.id.in_(inbox_ids), INBOX.c.state == "pending").values(tries=INBOX.c.tries - 1)
     )

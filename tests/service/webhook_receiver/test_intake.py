@@ -171,7 +171,7 @@ def test_a_message_kept_by_a_request_that_died_is_processed_by_the_ticker(
     desk = saturday_desk
     storm = [alert(starts_at=SATURDAY, severity="warning", service=f"s{number}") for number in range(60)]
     with monkeypatch.context() as dying:
-        dying.setattr(Backlog, "add", lambda *_: None)
+        dying.setattr(Backlog, "add", lambda *_, **__: None)
         assert desk.alerts(alert(starts_at=SATURDAY, region="london", **UPLOADS), *storm).status_code == 200
     desk.turn()
     assert desk.get("/incidents/active") == []

@@ -12,12 +12,12 @@ from sqlalchemy import text
 
 from tests.cast import SATURDAY
 from tests.receiver import TOKENS, Desk, alert, open_desk, webhook
-from webhook_receiver.alerts import processing
+from webhook_receiver.alerts import processing, store
 from webhook_receiver.alerts.api import LARGEST_MESSAGE
 from webhook_receiver.alerts.batches import Batches
 from webhook_receiver.alerts.service import Episodes
 from wedsync_core.clock import SystemClock
-from wedsync_core.storage import Database
+from wedsync_core.storage import Busy, Database
 
 UPLOADS: dict[str, Any] = {
     "severity": "critical",
@@ -105,14 +105,52 @@ def test_a_message_that_our_own_fault_stops_is_tried_again_set_aside_and_told_of
     with monkeypatch.context() as broken:
         broken.setattr(processing, "pieces", fails)
         broken.setattr(Batches, "do", together)
+        broken.setattr(processing.Processing, "_end_messages", lambda *_: together(None, None))
         message = webhook(alert(starts_at=SATURDAY, **UPLOADS))
         answer = desk.post("/alertmanager", message, role="alertmanager")
         assert (answer.status_code, answer.get_json()["outcome"]) == (200, "postponed"), "it is kept"
-        desk.pass_minutes(1)
+        desk.pass_minutes(1.5)
 
     assert "Alerts could not be understood and were set aside: nobody is paged about them" in titles(desk)
     assert desk.metric("wedsync_alerts_quarantined") == 1
     assert desk.metric("wedsync_alert_processing_failures_total", of="message") == processing.MOST_TRIES
+
+
+def test_a_message_in_hand_at_kill_after_kill_is_paged_in_the_end(saturday_desk: Desk) -> None:
+    desk = saturday_desk
+    message = webhook(alert(starts_at=SATURDAY, **UPLOADS))
+    desk.upstream.sent(message)
+    body = json.dumps(message).encode()
+    with desk.receiver.database.write() as transaction:
+        inbox_id = store.keep_message(transaction, body, SATURDAY)
+        for _ in range(processing.MOST_TRIES - 2):
+            store.count_tries(transaction, [inbox_id])
+    desk.pass_minutes(1)
+
+    assert "Photo uploads are failing" in titles(desk)
+    assert desk.metric("wedsync_alerts_quarantined") == 0
+
+
+def test_a_busy_database_costs_a_kept_message_no_try(saturday_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = saturday_desk
+
+    def busy(*_: object) -> None:
+        raise Busy("the database is busy")
+
+    message = webhook(alert(starts_at=SATURDAY, **UPLOADS))
+    desk.upstream.sent(message)
+    body = json.dumps(message).encode()
+    with desk.receiver.database.write() as transaction:
+        inbox_id = store.keep_message(transaction, body, SATURDAY)
+        store.count_tries(transaction, [inbox_id])
+    with monkeypatch.context() as broken:
+        broken.setattr(processing.Processing, "apply", busy)
+        for _ in range(60):
+            desk.clock.advance(seconds=10)
+            desk.receiver.ticker.turn()
+    desk.pass_minutes(1)
+
+    assert "Photo uploads are failing" in titles(desk)
 
 
 def test_a_held_database_is_told_within_two_seconds(saturday_desk: Desk, database_url: str) -> None:
