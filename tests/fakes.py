@@ -58,11 +58,13 @@ class HttpSink:
     requests only inside a `with` block; `stop` and `start` play an outage, the port stays the same.
     """
 
-    def __init__(self, answer: int | Callable[[Received], tuple[int, dict[str, str], bytes]] = 200) -> None:
+    def __init__(
+        self, answer: int | Callable[[Received], tuple[int, dict[str, str], bytes]] = 200, port: int = 0
+    ) -> None:
         self.answer = answer
         self._received: list[Received] = []
         self._changed = threading.Condition()
-        self._port = 0
+        self._port = port
         self._server: ThreadingHTTPServer | None = None
 
     @property
@@ -158,3 +160,16 @@ class FakeAlertmanager(HttpSink):
             return 400, {}, b'"bad label"'
         self._taken.append(alerts)
         return 200, {}, b"{}"
+
+
+class CalmPrometheus(HttpSink):
+    """Prometheus as the reconciler asks it: its Watchdog fires and nothing else does; every job is up."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(self._answer, port)
+
+    def _answer(self, request: Received) -> tuple[int, dict[str, str], bytes]:
+        alive = {"metric": {"alertname": "Watchdog", "alertstate": "firing"}, "value": [0, "1"]}
+        result = [] if "query_range" in request.path else [alive]
+        body = json.dumps({"status": "success", "data": {"resultType": "vector", "result": result}})
+        return 200, {"Content-Type": "application/json"}, body.encode()
