@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench lock clean
+.PHONY: help demo test check faults format bench lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,12 @@ check: ## lint, types, walls and unit tests, in under a minute
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -q tests/unit
+
+faults: ## every kill, power cut, storm and outage many times; takes hours
+	@$(PYTHON) -m demo.stack.environment --lock requirements-dev.lock
+	@$(BIN)/python -m demo.stack.binaries --for-tests
+	@WEDSYNC_FAULT_RUNS=$${WEDSYNC_FAULT_RUNS:-50} WEDSYNC_STORM_ALERTS=$${WEDSYNC_STORM_ALERTS:-10000} \
+		$(BIN)/python -m pytest -m faults
 
 format: ## let ruff format and mend what it can
 	@$(BIN)/ruff format
