@@ -30,6 +30,8 @@ class Call:
     maybe_repeat: bool
     content: Mapping[str, Any]
     at: float
+    path: str = ""
+    """Where it was posted to: replicas may be given different ones."""
 
 
 def taken(_call: Call) -> int:
@@ -84,6 +86,7 @@ class Provider:
             maybe_repeat=content["maybe_repeat"],
             content=content,
             at=self._clock.monotonic(),
+            path=request.path,
         )
         with self._changed:
             self._calls.append(call)
