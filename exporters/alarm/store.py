@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, func, or_, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from exporters.alarm.contract import Alarm
 from exporters.alarm.decision import AlarmRow, State, on_errors, opened
 from exporters.schema import ALARMS
+from wedsync_core.storage import upsert
 
 LEASE = timedelta(seconds=20)
 """How long a claimed alarm may stay unposted before another process claims it: longer than every timeout of a post."""
@@ -121,8 +121,9 @@ def _held(connection: Connection, keys: Iterable[tuple[str, str]]) -> dict[tuple
 
 
 def _open(connection: Connection, row: AlarmRow) -> bool:
-    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = build(ALARMS).values(_columns(row) | {"fence": 0}).on_conflict_do_nothing().returning(ALARMS.c.id)
+    statement = (
+        upsert(connection, ALARMS).values(_columns(row) | {"fence": 0}).on_conflict_do_nothing().returning(ALARMS.c.id)
+    )
     # Not by row count: PostgreSQL's driver does not give one for an insert.
     return connection.execute(statement).first() is not None
 

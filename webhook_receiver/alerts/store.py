@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from webhook_receiver.schema import ENGINE, INBOX, QUARANTINE, SIGHTINGS
 from wedsync_core.clock import format_timestamp
+from wedsync_core.storage import upsert
 
 _RECONCILE = "reconcile"
 
@@ -95,9 +95,8 @@ def forget_messages(connection: Connection, before: datetime) -> int:
 
 def quarantine(connection: Connection, inbox_id: int, position: int, problem: str, now: datetime) -> None:
     """Set one alert of a message aside; doing so twice changes nothing."""
-    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     connection.execute(
-        build(QUARANTINE)
+        upsert(connection, QUARANTINE)
         .values(inbox_id=inbox_id, position=position, problem=problem, quarantined_at=now)
         .on_conflict_do_nothing(index_elements=["inbox_id", "position"])
     )
@@ -114,8 +113,7 @@ def quarantined_count(connection: Connection) -> int:
 
 def see_watchdog(connection: Connection, source: str, now: datetime) -> None:
     """Record a sighting of an always-firing alert."""
-    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = build(SIGHTINGS).values(source=source, seen_at=now)
+    statement = upsert(connection, SIGHTINGS).values(source=source, seen_at=now)
     connection.execute(statement.on_conflict_do_update(index_elements=["source"], set_={"seen_at": now}))
 
 
@@ -139,8 +137,7 @@ def want_reconciliation(connection: Connection, now: datetime) -> None:
 
 def change_reconcile_state(connection: Connection, changes: Mapping[str, Any], now: datetime) -> None:
     """Remember something between two passes, beside what is remembered already."""
-    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    first = build(ENGINE).values(name=_RECONCILE, value={}, updated_at=now)
+    first = upsert(connection, ENGINE).values(name=_RECONCILE, value={}, updated_at=now)
     connection.execute(first.on_conflict_do_nothing(index_elements=["name"]))
     value = {**reconcile_state(connection, lock=True), **changes}
     connection.execute(update(ENGINE).where(ENGINE.c.name == _RECONCILE).values(value=value, updated_at=now))

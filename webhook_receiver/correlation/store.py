@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, func, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from webhook_receiver.correlation.decision import OpenIncident, Part
 from webhook_receiver.incidents.incident import ACTIVE
 from webhook_receiver.schema import EPISODES, INCIDENT_SERVICES, INCIDENTS, RULINGS
+from wedsync_core.storage import upsert
 
 _PLACES = 7_359_001
 """The advisory lock under which alerts are placed and incidents merged. Any number, the same in every replica."""
@@ -101,14 +101,13 @@ def rule(
     now: datetime,
 ) -> None:
     """Write what a person ruled about pairs of fingerprints; a later ruling replaces an earlier one."""
-    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     ordered = sorted({(min(pair), max(pair)) for pair in pairs if pair[0] != pair[1]})
     for start in range(0, len(ordered), _ROWS_AT_ONCE):
         rows = [
             {"left": left, "right": right, "verdict": verdict, "created_at": now, "created_by": by}
             for left, right in ordered[start : start + _ROWS_AT_ONCE]
         ]
-        statement = build(RULINGS).values(rows)
+        statement = upsert(connection, RULINGS).values(rows)
         changed = {name: statement.excluded[name] for name in ("verdict", "created_at", "created_by")}
         connection.execute(statement.on_conflict_do_update(index_elements=["left", "right"], set_=changed))
 

@@ -7,13 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Interval, cast, delete, func, literal, select, text, true, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from webhook_receiver.engine.moments import ELAPSED, RECENT
 from webhook_receiver.schema import ATTEMPTS, ENGINE, INCIDENTS, LEASES, NOTIFICATIONS
-from wedsync_core.storage import Database, UtcDateTime, trouble_is_unavailable
+from wedsync_core.storage import Database, UtcDateTime, trouble_is_unavailable, upsert
 
 _LIFE = 259_000_003
 """First key of the PostgreSQL advisory locks that replicas hold while they live; the second is their number."""
@@ -34,9 +33,8 @@ def states(connection: Connection, *names: str) -> dict[str, Any]:
 
 def held_state(connection: Connection, name: str, first: Mapping[str, Any], now: datetime) -> Any:
     """Return a shared fact, held against other replicas until the transaction ends; ``first`` where there is none."""
-    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     connection.execute(
-        build(ENGINE)
+        upsert(connection, ENGINE)
         .values(name=name, value=dict(first), updated_at=now)
         .on_conflict_do_nothing(index_elements=["name"])
     )
@@ -78,8 +76,7 @@ def wake_stragglers(connection: Connection, now: datetime) -> int:
 
 def hold_lease(connection: Connection, name: str, holder: str, *, now: datetime, until: datetime) -> bool:
     """Take or renew a duty; returns False while another holds it."""
-    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = build(LEASES).values(name=name, holder=holder, until=until)
+    statement = upsert(connection, LEASES).values(name=name, holder=holder, until=until)
     taken = statement.on_conflict_do_update(
         index_elements=["name"],
         set_={"holder": holder, "until": until},

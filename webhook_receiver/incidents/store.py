@@ -23,6 +23,7 @@ from webhook_receiver.schema import (
     INCIDENTS,
     NOTIFICATIONS,
 )
+from wedsync_core.storage import upsert
 
 IncidentRow = Row[Any]
 
@@ -146,8 +147,7 @@ def firing_labels(connection: Connection, incident_id: int) -> list[Mapping[str,
 
 def add_acknowledgement(connection: Connection, row: IncidentRow, person: str, note: str, now: datetime) -> None:
     """Record that a person has an incident, once for each cycle of its escalation."""
-    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = build(ACKNOWLEDGEMENTS).values(
+    statement = upsert(connection, ACKNOWLEDGEMENTS).values(
         incident_id=row.id, cycle=row.escalation_cycle, person=person, acknowledged_at=now, note=note
     )
     connection.execute(statement.on_conflict_do_nothing(index_elements=["incident_id", "cycle", "person"]))

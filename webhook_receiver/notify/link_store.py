@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from webhook_receiver.notify.links import Grant
 from webhook_receiver.schema import INCIDENTS, USED_LINKS
+from wedsync_core.storage import upsert
 
 
 def find_use(connection: Connection, link_id: str) -> Row[Any] | None:
@@ -20,9 +20,8 @@ def find_use(connection: Connection, link_id: str) -> Row[Any] | None:
 
 def use(connection: Connection, grant: Grant, now: datetime) -> bool:
     """Use a link up; returns False when it was used before, by whichever of two clicks came first."""
-    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     statement = (
-        build(USED_LINKS)
+        upsert(connection, USED_LINKS)
         .values(link_id=grant.link_id, incident_id=grant.incident_id, person=grant.person, used_at=now)
         .on_conflict_do_nothing(index_elements=["link_id"])
         .returning(USED_LINKS.c.link_id)

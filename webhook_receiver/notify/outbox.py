@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import case, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from webhook_receiver.notify.message import Page
 from webhook_receiver.notify.rules import LIMIT, Planned
 from webhook_receiver.schema import NOTIFICATIONS
+from wedsync_core.storage import upsert
 
 _UNFINISHED = ("queued", "sending")
 
@@ -30,9 +30,8 @@ def queue(
 
     ``chain`` names what the person is told of; each way of telling makes one page of it.
     """
-    build = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     statement = (
-        build(NOTIFICATIONS)
+        upsert(connection, NOTIFICATIONS)
         .values(
             idempotency_key=f"{chain}-{planned.way}",
             chain=chain,

@@ -11,6 +11,7 @@ from wedsync_core.storage.database import (
     trouble_is_unavailable,
 )
 from wedsync_core.storage.migrations import SchemaNewerThanCode, migrate
+from wedsync_core.storage.upsert import upsert
 
 __all__ = [
     "Busy",
@@ -22,4 +23,5 @@ __all__ = [
     "sqlite_file",
     "sqlite_url",
     "trouble_is_unavailable",
+    "upsert",
 ]
