@@ -80,6 +80,7 @@ ERROR_OCCURRENCES = Table(
     Index("ix_error_occurrences_received_at_id", "received_at", "id"),
     Index("ix_error_occurrences_group_id_id", "group_id", "id"),
     Index("ix_error_occurrences_trace_id", "trace_id"),
+    Index("ix_error_occurrences_severity_received_at_id", "severity", "received_at", "id"),
 )
 """Single errors, redacted, with the decision that judged them."""
 
@@ -114,7 +115,136 @@ ALARMS = Table(
     Column("lease_until", UtcDateTime),
     Column("fence", BigInteger, nullable=False),
     Column("last_problem", Text),
+    Column("over_at", UtcDateTime),  # since when it is known to be over: its end is told, and then it is ended
     UniqueConstraint("group_key", "region"),
     Index("ix_alarms_state_next_at", "state", "next_at"),
 )
 """The direct alarms: one for each error group and region, kept alive while its errors keep coming."""
+
+ERROR_TALLIES = Table(
+    "error_tallies",
+    METADATA,
+    Column("id", _KEY, primary_key=True),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("entries", JSON, nullable=False),  # what one request added, summed up: exporters/errors/tally.py
+)
+"""What came in and is not counted yet, one row a request: counting by itself would make every request wait for one row.
+
+Written in the transaction that stores the errors, so that the counts are exact however the process ends.
+"""
+
+ERROR_COUNTS = Table(
+    "error_counts",
+    METADATA,
+    Column("dimension", String(16), primary_key=True),
+    Column("resolution", Integer, primary_key=True),  # seconds: a minute, an hour, a day
+    Column("start", BigInteger, primary_key=True, autoincrement=False),  # seconds since 1970
+    Column("value", String(500), primary_key=True),
+    Column("severity", String(16), primary_key=True),
+    Column("errors", BigInteger, nullable=False),
+    Column("first_seen", BigInteger, nullable=False),  # microseconds since 1970
+    Column("last_seen", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How many errors there were by what they have in common, in each minute, hour and day of their arrival."""
+
+ERROR_TRAITS = Table(
+    "error_traits",
+    METADATA,
+    Column("resolution", Integer, primary_key=True),
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("group_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("trait", String(16), primary_key=True),
+    Column("value", String(500), primary_key=True),
+    Column("errors", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How many errors of a group had a route, release, browser, region or third party, by hour and day."""
+
+ERROR_USERS = Table(
+    "error_users",
+    METADATA,
+    Column("dimension", String(16), primary_key=True),
+    Column("value", String(500), primary_key=True),
+    Column("severity", String(16), primary_key=True),  # empty: of any
+    Column("user", String(64), primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("last_seen", BigInteger, nullable=False),
+    Index("ix_error_users_seen", "dimension", "value", "severity", "last_seen", "role"),
+    sqlite_with_rowid=False,
+)
+"""When each user last had an error of a kind: whoever was seen since a moment was hit within that time, exactly."""
+
+ERROR_RELEASES = Table(
+    "error_releases",
+    METADATA,
+    Column("service", String(100), primary_key=True),
+    Column("release", String(200), primary_key=True),
+    Column("first_seen_at", UtcDateTime, nullable=False),
+)
+"""The order in which releases were first heard of, for those whose names tell none."""
+
+ERROR_GROUP_LIVES = Table(
+    "error_group_lives",
+    METADATA,
+    Column("group_id", ForeignKey("error_groups.id", ondelete="CASCADE"), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("resolved_at", UtcDateTime),
+    Column("resolution", String(16), nullable=False),  # now, in_release, next_release, recovered; empty: none
+    Column("release", String(200), nullable=False),  # what the resolution is measured by
+    Column("muted_until", UtcDateTime),
+    Column("muted_errors", BigInteger),  # ends when the group has had this many
+    Column("muted_users", BigInteger),  # ends when this many have been hit since
+    Column("muted_rank", Integer, nullable=False),  # a graver error than this is heard
+    Column("merged_into", ForeignKey("error_groups.id", ondelete="SET NULL")),
+    Column("evidence", JSON),  # what the last look for a recovery found
+    Index("ix_error_group_lives_merged_into", "merged_into"),
+)
+"""What has become of a group; one without a row is as it began."""
+
+ERROR_GROUP_TURNS = Table(
+    "error_group_turns",
+    METADATA,
+    Column("id", _KEY, primary_key=True),
+    Column("group_id", ForeignKey("error_groups.id", ondelete="CASCADE"), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("turn", String(16), nullable=False),
+    Column("by", String(100), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("detail", JSON, nullable=False),
+    Index("ix_error_group_turns_group_id_id", "group_id", "id"),
+)
+"""Each turn in the life of a group: who, when, why."""
+
+ERROR_UPLOADS = Table(
+    "error_uploads",
+    METADATA,
+    Column("upload_id", String(200), primary_key=True),
+    Column("wedding_id", String(200), nullable=False),
+    Column("region", String(63), nullable=False),
+    Column("service", String(100), nullable=False),
+    Column("group_id", BigInteger),
+    Column("event_id", String(32), nullable=False),
+    Column("user", String(64)),
+    Column("failures", Integer, nullable=False),
+    Column("failed_at", UtcDateTime),  # the last time; null when only its recovery was told
+    Column("recovered_at", UtcDateTime),
+    Column("recovered_by", String(100), nullable=False),
+    Column("note", Text, nullable=False),
+    Index("ix_error_uploads_recovered_at_failed_at", "recovered_at", "failed_at"),
+    Index("ix_error_uploads_wedding_id", "wedding_id"),
+)
+"""Uploads that failed and cannot be taken again, until they are known to be safe."""
+
+ERROR_ANSWERS = Table(
+    "error_answers",
+    METADATA,
+    Column("operation", String(100), primary_key=True),
+    Column("key", String(200), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("answer", JSON, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Index("ix_error_answers_at", "at"),
+)
+"""What was answered to a write that carried an Idempotency-Key."""
