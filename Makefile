@@ -13,10 +13,10 @@ demo: ## the whole stack on loopback, with traffic; Ctrl-C stops it
 	@$(PYTHON) -m demo.stack.environment --lock requirements.lock
 	@exec $(BIN)/python -m demo
 
-test: ## everything the tests need, then all tests
+test: ## everything the tests need, then all tests, on every core
 	@$(PYTHON) -m demo.stack.environment --lock requirements-dev.lock
 	@$(BIN)/python -m demo.stack.binaries --for-tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadgroup
 
 check: ## lint, types, walls and unit tests, in under a minute
 	@$(PYTHON) -m demo.stack.environment --lock requirements-dev.lock

@@ -1,7 +1,10 @@
 """The real parts, found or fetched once. A part that cannot be had fails its tests: it never skips them."""
 
+import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +12,23 @@ import pytest
 
 from demo.stack import binaries, loopback, programs
 from demo.stack.postgres import PostgresCluster
-from tests.whole_stack import whole_stack
+from tests.databases import Templates
 
-__all__ = ["whole_stack"]
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what shares a module's fixture in one worker of a parallel run (`-n 2 --dist loadgroup`)."""
+    for item in items:
+        if isinstance(item, pytest.Function) and (group := _shared_by_module(item)):
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _shared_by_module(item: pytest.Function) -> str | None:
+    """Return a name for the module's fixtures, and their parameters, that the test uses; None: it uses none."""
+    definitions = item._fixtureinfo.name2fixturedefs
+    shared = sorted(name for name, found in definitions.items() if found[-1].scope == "module" and found[-1].baseid)
+    chosen = item.callspec.params if hasattr(item, "callspec") else {}
+    names = [f"{name}={chosen[name]}" for name in shared if isinstance(chosen.get(name), str)]
+    return "-".join([item.path.stem, *names]) if shared else None
 
 
 def _obtain(program: programs.Program) -> programs.Found:
@@ -53,30 +70,48 @@ def postgres_programs() -> Path:
 
 @pytest.fixture(scope="session")
 def postgres_cluster(postgres_programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresCluster]:
-    """One running cluster for the whole session."""
+    """One running cluster for the whole session. No test here cuts its power: it waits for no disk."""
     log = tmp_path_factory.mktemp("postgresql") / "postgresql.log"
-    with PostgresCluster(postgres_programs, loopback.free_port(), log) as cluster:
+    with PostgresCluster(postgres_programs, loopback.free_port(), log, durable=False) as cluster:
         yield cluster
 
 
 @pytest.fixture(scope="session")
-def postgres_url(postgres_cluster: PostgresCluster) -> str:
-    """The session's cluster, its maintenance database: `postgresql+psycopg://...`."""
-    return postgres_cluster.url()
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    return Templates(tmp_path_factory.mktemp("templates"))
 
 
 @pytest.fixture
-def postgres_database(postgres_cluster: PostgresCluster) -> Iterator[str]:
-    """An empty database for this test alone: `postgresql+psycopg://...`."""
-    with postgres_cluster.database() as url:
+def database_folder(tmp_path: Path) -> Iterator[Path]:
+    """Where a test's SQLite file lies: in memory, where the machine has such a folder. No test here cuts its power."""
+    memory = Path("/dev/shm")  # noqa: S108 -- a folder of our own within it
+    if not os.access(memory, os.W_OK) or shutil.disk_usage(memory).free < 256 << 20:
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix="wedsync-", dir=memory, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def tables_of() -> str | None:
+    """Whose tables a test's database has from the start; None: it is empty. A folder or a module says otherwise."""
+    return None
+
+
+@pytest.fixture
+def postgres_database(postgres_cluster: PostgresCluster, templates: Templates, tables_of: str | None) -> Iterator[str]:
+    """A database for this test alone: `postgresql+psycopg://...`."""
+    with templates.postgresql(tables_of, postgres_cluster) as url:
         yield url
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real)])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database for this test alone, first SQLite, then PostgreSQL."""
+def database_url(
+    request: pytest.FixtureRequest, database_folder: Path, templates: Templates, tables_of: str | None
+) -> str:
+    """A database for this test alone, first SQLite, then PostgreSQL, with the tables that `tables_of` names."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'wedsync.db'}"
+        return templates.sqlite(tables_of, database_folder / "wedsync.db")
     url: str = request.getfixturevalue("postgres_database")
     return url
 

@@ -1,4 +1,4 @@
-"""The whole stack, real, on free loopback ports: what `make demo` starts, once for every story that needs it."""
+"""The whole stack, real, on free loopback ports: what `make demo` starts, once for all stories of a module."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def impatient_rules(folder: Path) -> Path:
     return copied
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def whole_stack(
     tmp_path_factory: pytest.TempPathFactory, prometheus_binary: Path, alertmanager_binary: Path
 ) -> Iterator[WholeStack]:

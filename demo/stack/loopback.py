@@ -1,9 +1,14 @@
 """Ports of this machine's loopback address, and what answers there."""
 
+import fcntl
+import functools
 import http.client
+import os
 import random
 import socket
+import tempfile
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Final
 
 ADDRESS: Final = "127.0.0.1"
@@ -13,14 +18,32 @@ _handed_out: set[int] = set()
 
 
 def free_port() -> int:
-    """Return a port nobody listens on, another one at each call. For tests: a stranger may still take it first."""
+    """Return a port nobody listens on, another one at each call. For tests: a stranger may still take it first.
+
+    Other processes of this user that ask here, as the workers of a parallel test run do, are told others.
+    """
     # Tests seed the shared generator, and then all of them would ask for the same ports.
     generator = random.SystemRandom()
     while True:
         port = generator.randrange(_FIRST, _LAST)
-        if port not in _handed_out and not is_taken(port):
+        if port not in _handed_out and _claim(port) and not is_taken(port):
             _handed_out.add(port)
             return port
+
+
+def _claim(port: int) -> bool:
+    """Take the port among the processes that ask here; it is given back when this process ends, however it ends."""
+    try:
+        fcntl.lockf(_register(os.getpid()), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@functools.cache
+def _register(_process: int) -> int:
+    """Return the open file whose locked bytes are the ports in use. A child has its own: locks are not inherited."""
+    return os.open(Path(tempfile.gettempdir()) / f"wedsync-ports-{os.geteuid()}", os.O_RDWR | os.O_CREAT, 0o600)
 
 
 def is_taken(port: int) -> bool:

@@ -1,4 +1,4 @@
-"""A PostgreSQL cluster of our own on loopback, in a private folder, durable as shipped (fsync stays on)."""
+"""A PostgreSQL cluster of our own on loopback, in a private folder, durable as shipped unless told otherwise."""
 
 import itertools
 import os
@@ -34,15 +34,17 @@ def account() -> Account | None:
 class PostgresCluster:
     """One cluster from initdb to removal. Whoever reaches its loopback port is trusted: for tests and benchmarks only.
 
-    `programs` is the folder of the server's programs. pg_stat_statements is loaded where the build has it.
+    `programs` is the folder of the server's programs. pg_stat_statements is loaded where the build has it. Without
+    `durable` it waits for no disk: it survives the death of whoever uses it, and not its own machine's.
     """
 
-    def __init__(self, programs: Path, port: int, log_path: Path) -> None:
+    def __init__(self, programs: Path, port: int, log_path: Path, *, durable: bool = True) -> None:
         # Not under pytest's folders: those are closed to the other user the server may have to run as.
         self._folder = Path(tempfile.mkdtemp(prefix="wedsync-postgresql-"))
         self._account = account()
         self._numbers = itertools.count(1)
         self._port = port
+        self._durable = durable
         self._programs = self._reachable(programs)
         self.process = Process(
             name="PostgreSQL",
@@ -86,15 +88,23 @@ class PostgresCluster:
         """Return the SQLAlchemy URL of a database."""
         return f"postgresql+psycopg://{_SUPERUSER}@{ADDRESS}:{self._port}/{database}"
 
-    @contextmanager
-    def database(self) -> Iterator[str]:
-        """Give the URL of an empty database; it is dropped afterwards, whoever is still connected."""
-        name = sql.Identifier(f"wedsync_{next(self._numbers)}")
+    def create_database(self, template: str | None = None) -> str:
+        """Return the URL of a new database: empty, or a copy of `template`, a URL to which nobody is connected."""
+        name = f"wedsync_{next(self._numbers)}"
+        copied = template.rpartition("/")[2] if template else "template1"
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(copied))
         with psycopg.connect(self._conninfo(), autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
+            connection.execute(statement)
+        return self.url(name)
+
+    @contextmanager
+    def database(self, template: str | None = None) -> Iterator[str]:
+        """Give the URL of a new database; it is dropped afterwards, whoever is still connected."""
+        url = self.create_database(template)
         try:
-            yield self.url(name.as_string().strip('"'))
+            yield url
         finally:
+            name = sql.Identifier(url.rpartition("/")[2])
             with psycopg.connect(self._conninfo(), autocommit=True) as connection:
                 connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
@@ -127,6 +137,8 @@ class PostgresCluster:
             # The compiler for queries is a large library that an unpacked server does without.
             "jit": "off",
         }
+        if not self._durable:
+            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         if list(self._programs.parent.glob("**/pg_stat_statements.so")):
             settings["shared_preload_libraries"] = "pg_stat_statements"
         return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]

@@ -2,9 +2,12 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from demo.stack.loopback import free_port
+from demo.stack.postgres import PostgresCluster
 from tests.faults.figures import Figures
 from tests.faults.provider import Provider
 
@@ -24,3 +27,17 @@ def provider() -> Iterator[Provider]:
 @pytest.fixture(scope="session")
 def figures() -> Figures:
     return Figures()
+
+
+@pytest.fixture
+def database_folder(tmp_path: Path) -> Path:
+    """Where a test's SQLite file lies: on the disk, whose moods are tried here."""
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster(postgres_programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresCluster]:
+    """One running cluster for all faults, as durable as the real one."""
+    log = tmp_path_factory.mktemp("durable-postgresql") / "postgresql.log"
+    with PostgresCluster(postgres_programs, free_port(), log) as cluster:
+        yield cluster

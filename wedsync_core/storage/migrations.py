@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
 
 from alembic import command, context
@@ -28,11 +29,12 @@ def migrate(database: Database, package: str) -> None:
 
     Raises SchemaNewerThanCode, and Unavailable when the database cannot be used.
     """
-    config = _config(package)
     with database.write() as connection:
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-        _refuse_newer(connection, config, package)
+        if _is_up_to_date(connection, package):
+            return
+        config = _config(package)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
@@ -56,13 +58,21 @@ def _config(package: str) -> Config:
     return config
 
 
-def _refuse_newer(connection: Connection, config: Config, package: str) -> None:
+@cache
+def _script(package: str) -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config(package))
+
+
+def _is_up_to_date(connection: Connection, package: str) -> bool:
+    """Return whether nothing is to be done; raises SchemaNewerThanCode."""
     current = MigrationContext.configure(connection).get_current_revision()
     if current is None:
-        return
+        return False
+    script = _script(package)
     try:
-        ScriptDirectory.from_config(config).get_revision(current)
+        script.get_revision(current)
     except (CommandError, ResolutionError) as error:
         raise SchemaNewerThanCode(
             f"the database of {package} is at revision {current!r}, which this version does not know"
         ) from error
+    return current == script.get_current_head()

@@ -11,6 +11,11 @@ from tests.fakes import FakeAlertmanager
 
 
 @pytest.fixture
+def tables_of() -> str:
+    return "exporters"
+
+
+@pytest.fixture
 def alertmanager() -> Iterator[FakeAlertmanager]:
     with FakeAlertmanager() as alertmanager:
         yield alertmanager

@@ -10,6 +10,11 @@ from tests.receiver import Desk, open_desk
 
 
 @pytest.fixture
+def tables_of() -> str:
+    return "webhook_receiver"
+
+
+@pytest.fixture
 def saturday_desk(tmp_path: Path, database_url: str) -> Iterator[Desk]:
     with open_desk(tmp_path, database_url, SATURDAY, {}) as desk:
         yield desk
