@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,15 @@ from werkzeug.test import TestResponse
 from exporters.alarm.alertmanager import post_over_http
 from exporters.alarm.metrics import AlarmMetrics
 from exporters.alarm.poster import AlarmPoster
-from exporters.collectors import AlarmCollector
-from exporters.errors.api import create_errors_blueprint
+from exporters.collectors import AlarmCollector, ErrorsCollector
 from exporters.errors.classification import Surroundings
-from exporters.errors.intake import ErrorIntake
+from exporters.errors.keeper import Keeper
 from exporters.errors.metrics import ErrorMetrics
+from exporters.errors.room import Around, nearness, open_errors_room
+from exporters.evidence import EvidenceUnavailable, Series
 from tests.fakes import FakeClock
 from wedsync_core.season import Region, Wedding, WeddingIndex, facts
+from wedsync_core.settings.errors import ErrorSettings
 from wedsync_core.severity import SeveritySettings
 from wedsync_core.storage import Database, migrate
 from wedsync_core.web.application import create_service
@@ -48,6 +50,9 @@ class ErrorDesk:
     clock: FakeClock
     poster: AlarmPoster
     registry: CollectorRegistry
+    keeper: Keeper
+    seen_working: dict[str, Series] | None
+    """What Prometheus answers, by the series a query asks for; None: it does not answer."""
 
     def report(self, body: Any = None, *, role: Role | None = Role.INGEST, **members: Any) -> TestResponse:
         """Send a body as it is, or one report of a lost photo with the members changed."""
@@ -82,6 +87,7 @@ def open_error_desk(
     *,
     many_users: int = 100,
     weddings: Sequence[Wedding] = (),
+    settings: ErrorSettings | None = None,
 ) -> Iterator[ErrorDesk]:
     database, clock, registry = Database(database_url), FakeClock(start), CollectorRegistry()
     migrate(database, "exporters")
@@ -92,34 +98,43 @@ def open_error_desk(
         clock=clock,
         metrics=AlarmMetrics(registry),
     )
-    metrics = ErrorMetrics(registry, SERVICES)
     known = WeddingIndex(weddings)
 
     def calendar(now: datetime) -> Any:
         return facts(now, REGIONS, known)
 
-    intake = ErrorIntake(
-        database=database,
-        clock=clock,
-        calendar=calendar,
-        limits=SeveritySettings(many_users=many_users),
-        surroundings=SURROUNDINGS,
-        pseudonym_key=b"a key for tests",
-        metrics=metrics,
-        alarms=poster,
+    def ask(query: str) -> Series:
+        if desk.seen_working is None:
+            raise EvidenceUnavailable("ConnectionError")
+        return next((series for name, series in desk.seen_working.items() if name in query), [])
+
+    room = open_errors_room(
+        Around(
+            database=database,
+            clock=clock,
+            calendar=calendar,
+            weddings=lambda: known,
+            surroundings=replace(SURROUNDINGS, hours_to_wedding=nearness(lambda: known)),
+            limits=SeveritySettings(many_users=many_users),
+            pseudonym_key=b"a key for tests",
+            alarms=poster,
+            ask=ask,
+            settings=settings or ErrorSettings(),
+            metrics=ErrorMetrics(registry, SERVICES),
+        )
     )
     registry.register(AlarmCollector(database, clock))
+    registry.register(ErrorsCollector(database, clock, [region.name for region in REGIONS]))
     app = create_service(
         "exporters",
         tokens=_tokens(tmp_path),
         registry=registry,
-        blueprints=[
-            create_errors_blueprint(intake=intake, database=database, calendar=calendar, clock=clock, metrics=metrics)
-        ],
+        blueprints=room.blueprints,
         ready=database.check,
     )
+    desk = ErrorDesk(app, database, clock, poster, registry, room.keeper, None)
     try:
-        yield ErrorDesk(app, database, clock, poster, registry)
+        yield desk
     finally:
         poster.stop()
         database.close()

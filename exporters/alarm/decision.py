@@ -14,7 +14,7 @@ from wedsync_core.clock import format_timestamp
 KEEP_ALIVE = timedelta(seconds=60)
 """How often a lasting alarm is posted again: well before the `endsAt` it was given."""
 LASTS = timedelta(minutes=5)
-"""`endsAt` is this far ahead of each post; an alarm whose last error is this old is not kept alive any longer."""
+"""`endsAt` is this far ahead of each post: should we fall silent, Alertmanager ends the alarm by itself."""
 FIRST_RETRY = timedelta(seconds=0.5)
 LAST_RETRY = timedelta(seconds=15)
 QUARANTINE = timedelta(minutes=15)
@@ -70,6 +70,8 @@ class AlarmRow:
     attempts: int
     next_at: datetime
     last_problem: str | None = None
+    over_at: datetime | None = None
+    """Since when its errors are known to be over; silence alone does not tell that."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +106,10 @@ def opened(alarm: Alarm, errors: int, now: datetime) -> AlarmRow:
 def on_errors(row: AlarmRow, alarm: Alarm, errors: int, now: datetime) -> tuple[AlarmRow, bool]:
     """Return the row after more errors of its group, and whether a post has become due because of them.
 
-    An ended alarm begins anew. A graver error replaces the labels, which makes it another alert to Alertmanager: due
-    at once. A milder one changes nothing: an alarm never gets quieter while it lasts.
+    An alarm that ended, or is known to be over, begins anew. A graver error replaces the labels, which makes it
+    another alert to Alertmanager: due at once. A milder one changes nothing: no alarm gets quieter while it lasts.
     """
-    if row.state is State.ENDED:
+    if row.state is State.ENDED or row.over_at is not None:
         return opened(alarm, errors, now), True
     more = replace(row, last_error_at=max(row.last_error_at, now), errors=row.errors + errors)
     if alarm.severity_rank <= row.severity_rank:
@@ -125,13 +127,26 @@ def next_step(row: AlarmRow, urls: Sequence[str], now: datetime) -> Due:
         return Due(Step.WAIT, "ended")
     if now < row.next_at:
         return Due(Step.WAIT, "not_due")
-    quiet = now - row.last_error_at >= LASTS
-    if quiet and (row.untaken_since is None or row.state is State.QUARANTINED):
-        return Due(Step.END, "no_more_errors")
+    if row.state is State.QUARANTINED and (row.over_at is not None or now - row.last_error_at >= LASTS):
+        return Due(Step.END, "refused_and_no_more_errors")
+    if row.over_at is not None and row.untaken_since is None:
+        return _ending(row, row.over_at, urls, now)
     left = tuple(url for url in urls if url in row.outstanding)
     if left and row.round_at is not None and now - row.round_at < KEEP_ALIVE:
         return Due(Step.POST, "retry_the_rest", left)
     return Due(Step.POST, "keep_alive" if row.untaken_since is None else "not_taken_yet", tuple(urls))
+
+
+def _ending(row: AlarmRow, over_at: datetime, urls: Sequence[str], now: datetime) -> Due:
+    if now - over_at >= LASTS:
+        return Due(Step.END, "expired_at_alertmanager")
+    left = tuple(url for url in urls if url in row.outstanding)
+    return Due(Step.POST, "over", left or tuple(urls))
+
+
+def over(row: AlarmRow, now: datetime) -> AlarmRow:
+    """Return the row of a live alarm whose errors are known to be over: its end is due to be told at once."""
+    return replace(row, over_at=now, next_at=now, outstanding=(), attempts=0)
 
 
 def after_post(row: AlarmRow, due: Due, outcomes: Mapping[str, Outcome], now: datetime, problem: str = "") -> AlarmRow:
@@ -143,6 +158,8 @@ def after_post(row: AlarmRow, due: Due, outcomes: Mapping[str, Outcome], now: da
     row = replace(row, round_at=round_at, outstanding=left, last_problem=problem[:500] or None)
     if accepted:
         row = replace(row, state=State.ACTIVE, untaken_since=None)
+    if due.reason == "over":
+        return replace(row, state=State.ENDED) if not left else _again(row, now)
     if left:
         attempts = row.attempts + 1
         retry_at = now + backoff(attempts)
@@ -153,6 +170,10 @@ def after_post(row: AlarmRow, due: Due, outcomes: Mapping[str, Outcome], now: da
     if row.untaken_since is not None:
         return replace(row, state=State.QUARANTINED, attempts=0, next_at=now + QUARANTINE)
     return replace(row, attempts=0, next_at=round_at + KEEP_ALIVE)
+
+
+def _again(row: AlarmRow, now: datetime) -> AlarmRow:
+    return replace(row, attempts=row.attempts + 1, next_at=now + backoff(row.attempts + 1))
 
 
 def backoff(attempts: int) -> timedelta:
@@ -169,5 +190,5 @@ def payload(row: AlarmRow, now: datetime) -> dict[str, Any]:
         "labels": dict(row.labels),
         "annotations": {**row.annotations, "description": f"{description} ({counted})" if description else counted},
         "startsAt": format_timestamp(row.starts_at),
-        "endsAt": format_timestamp(now + LASTS),
+        "endsAt": format_timestamp(now + LASTS if row.over_at is None or row.untaken_since else row.over_at),
     }

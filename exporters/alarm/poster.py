@@ -56,6 +56,17 @@ class AlarmPoster:
         """
         return store.raise_alarms(transaction, alarms, now)
 
+    def end_alarms(self, transaction: Transaction, group_keys: Iterable[str], now: datetime) -> int:
+        """Note that the errors of these groups are over, in the caller's transaction; call `wake` afterwards.
+
+        Returns how many alarms end by it.
+        """
+        return store.end(transaction, group_keys, now)
+
+    def silent_alarms(self, transaction: Transaction, before: datetime, limit: int) -> list[tuple[str, str]]:
+        """Return the group key and region of live alarms without an error since then."""
+        return store.silent(transaction, before, limit)
+
     def wake(self) -> None:
         """Look at the rows now: something was just committed."""
         self._woken.set()

@@ -11,7 +11,7 @@ from sqlalchemy import Row, func, or_, select, tuple_, update
 from sqlalchemy.engine import Connection
 
 from exporters.alarm.contract import Alarm
-from exporters.alarm.decision import AlarmRow, State, on_errors, opened
+from exporters.alarm.decision import AlarmRow, State, on_errors, opened, over
 from exporters.schema import ALARMS
 from wedsync_core.storage import upsert
 
@@ -94,10 +94,33 @@ def advance(connection: Connection, claimed: Claimed, row: AlarmRow) -> bool:
             attempts=row.attempts,
             next_at=row.next_at,
             last_problem=row.last_problem,
+            over_at=row.over_at,
             lease_until=None,
         )
     )
     return connection.execute(statement).rowcount == 1
+
+
+def end(connection: Connection, group_keys: Iterable[str], now: datetime) -> int:
+    """Mark the live alarms of these groups as over, to be told at once; returns how many."""
+    query = (
+        select(ALARMS)
+        .where(ALARMS.c.group_key.in_(sorted(set(group_keys))), ALARMS.c.state.in_(_LIVE), ALARMS.c.over_at.is_(None))
+        .order_by(ALARMS.c.group_key, ALARMS.c.region)
+        .with_for_update()
+    )
+    rows = connection.execute(query).all()
+    for row in rows:
+        _change(connection, row.id, over(_alarm_row(row), now), due_now=True)
+    return len(rows)
+
+
+def silent(connection: Connection, before: datetime, limit: int) -> list[tuple[str, str]]:
+    """Return the group key and region of live alarms without an error since then."""
+    query = select(ALARMS.c.group_key, ALARMS.c.region).where(
+        ALARMS.c.state.in_(_LIVE), ALARMS.c.over_at.is_(None), ALARMS.c.last_error_at < before
+    )
+    return [(row.group_key, row.region) for row in connection.execute(query.order_by(ALARMS.c.id).limit(limit))]
 
 
 def standing(connection: Connection) -> tuple[int, datetime | None]:
@@ -153,6 +176,7 @@ def _columns(row: AlarmRow) -> dict[str, Any]:
         "attempts": row.attempts,
         "next_at": row.next_at,
         "last_problem": row.last_problem,
+        "over_at": row.over_at,
     }
 
 
@@ -163,5 +187,5 @@ def _alarm_row(row: Row[Any]) -> AlarmRow:
 
 _FIELDS = (
     *("group_key", "region", "labels", "annotations", "severity_rank", "starts_at", "last_error_at", "errors"),
-    *("untaken_since", "round_at", "attempts", "next_at", "last_problem"),
+    *("untaken_since", "round_at", "attempts", "next_at", "last_problem", "over_at"),
 )

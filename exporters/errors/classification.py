@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from exporters.alarm.contract import Alarm
 from exporters.errors.cleaning import CleanReport
@@ -27,6 +28,10 @@ _FAILING = frozenset({"service_failure", "data_loss"})
 _ALERTMANAGER_SEVERITY = {Severity.CRITICAL: "critical", Severity.HIGH: "warning"}
 ALERTNAME = "CriticalErrorReported"
 
+CalendarFacts = Callable[[datetime], Mapping[str, RegionFacts]]
+HoursToWedding = Callable[[str, datetime], float | None]
+"""Hours until a wedding by its id begins, 0 once it has; None for one that is over, or not known."""
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -37,6 +42,8 @@ class Surroundings:
     service_of_workflow: Mapping[str, str] = field(default_factory=dict)
     dashboard_url: str = ""
     runbook_url: str = f"https://github.com/wedsync/monitoring/blob/main/docs/runbooks/{ALERTNAME}.md"
+
+    hours_to_wedding: HoursToWedding | None = None
 
     def service_label(self, service: str) -> str:
         """Return the service's name if it may stand in a label, else `other`."""
@@ -54,6 +61,7 @@ def judge(
     calendar: Mapping[str, RegionFacts],
     surroundings: Surroundings,
     limits: SeveritySettings,
+    hours_to_affected_wedding: float | None = None,
 ) -> Decision:
     """Judge a report by the calendar of its region; `affected_users` had the same error of late, this one included."""
     signal = Signal(
@@ -62,6 +70,7 @@ def judge(
         affects=affected_by(report, surroundings),
         regions=frozenset({report.region}) if report.region else frozenset(),
         affected_users=affected_users,
+        hours_to_affected_wedding=hours_to_affected_wedding,
     )
     return classify(signal, calendar, limits)
 

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from exporters.alarm.contract import Alarm
-from exporters.errors import store
-from exporters.errors.classification import Surroundings, alarm_of, is_alarming, judge
+from exporters.errors import life_store, store, tally_store
+from exporters.errors.classification import CalendarFacts, Surroundings, alarm_of, is_alarming, judge
 from exporters.errors.cleaning import CleanReport, clean
 from exporters.errors.contract import Refused, read_submission
 from exporters.errors.fingerprint import Fingerprint, fingerprint
+from exporters.errors.life import hushed
 from exporters.errors.metrics import ErrorMetrics
 from exporters.errors.store import NewOccurrence, StoredError
+from exporters.errors.tally import Judged, entries_of
+from exporters.errors.traits import wedding_of
 from wedsync_core.clock import Clock
-from wedsync_core.season import RegionFacts
 from wedsync_core.severity import SeveritySettings
 from wedsync_core.storage import Database, Transaction
 
 USERS_WINDOW = timedelta(hours=1)
 """Users who had the same error within this time count as affected now."""
 
-CalendarFacts = Callable[[datetime], Mapping[str, RegionFacts]]
 Prepared = tuple[CleanReport, Fingerprint]
 
 
@@ -98,7 +99,9 @@ class ErrorIntake:
                 fresh = {one.report.event_id: one for one in judged if one.report.event_id in new}
                 # Another process may have stored one of them since we looked: it answers, and counts once.
                 stored |= store.stored_errors(transaction, [i for i in _ids(judged) if i not in new])
-                urgent = self._alarms.raise_alarms(transaction, self._raised(fresh.values()), now)
+                tally_store.add_tally(transaction, entries_of(_tallied(fresh.values())), now)
+                heard = self._heard(transaction, fresh.values(), now)
+                urgent = self._alarms.raise_alarms(transaction, self._raised(heard), now)
         receipt = Receipt(_receipts(submission.reports, prepared, fresh, stored), submission.single)
         self._count(receipt, fresh.values())
         if urgent:
@@ -117,6 +120,7 @@ class ErrorIntake:
             decision = judge(
                 report,
                 affected_users=users[groups[print_.key]],
+                hours_to_affected_wedding=self._nearness(report, now),
                 calendar=calendar,
                 surroundings=self._surroundings,
                 limits=self._limits,
@@ -124,6 +128,25 @@ class ErrorIntake:
             alarming = is_alarming(decision.severity)
             judged.append(NewOccurrence(report, print_, groups[print_.key], decision, alarming))
         return judged
+
+    def _nearness(self, report: CleanReport, now: datetime) -> float | None:
+        wedding, hours_to = wedding_of(report), self._surroundings.hours_to_wedding
+        return hours_to(wedding, now) if wedding and hours_to else None
+
+    def _heard(
+        self, transaction: Transaction, occurrences: Iterable[NewOccurrence], now: datetime
+    ) -> list[NewOccurrence]:
+        """Return the alarming ones but those of groups that a person has muted."""
+        alarming = [one for one in occurrences if one.alarming]
+        if not alarming:
+            return []
+        roots = life_store.roots_of(transaction, (one.group_id for one in alarming))
+        lives = life_store.lives_of(transaction, roots.values())
+        return [
+            one
+            for one in alarming
+            if (row := lives.get(roots[one.group_id])) is None or not hushed(row.life, one.decision.severity.rank, now)
+        ]
 
     def _raised(self, occurrences: Iterable[NewOccurrence]) -> list[tuple[Alarm, int]]:
         """Return one alarm for each group and region among the alarming ones, the gravest, with their number."""
@@ -149,6 +172,10 @@ def _once(prepared: Iterable[Prepared], stored: Mapping[str, StoredError]) -> li
     """Return the reports to be stored, in the order of their groups so that two requests never lock crosswise."""
     first = {report.event_id: (report, print_) for report, print_ in reversed(list(prepared))}
     return sorted((one for key, one in first.items() if key not in stored), key=lambda one: one[1].key)
+
+
+def _tallied(occurrences: Iterable[NewOccurrence]) -> list[Judged]:
+    return [Judged(one.report, one.group_id, one.decision) for one in occurrences]
 
 
 def _ids(occurrences: Iterable[NewOccurrence]) -> list[str]:

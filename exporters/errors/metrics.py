@@ -8,8 +8,11 @@ from typing import get_args
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from exporters.errors.contract import Level
+from exporters.errors.life import Turn
 from wedsync_core.severity import Severity
 
+PRUNED = ("occurrences", "storm", "counts", "users", "uploads", "answers")
+KEEPER_STEPS = ("count", "escalations", "recoveries", "thin_out", "prune")
 REFUSALS = ("malformed", "too_large", "invalid")
 
 
@@ -29,10 +32,39 @@ class ErrorMetrics:
             buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0),
             registry=registry,
         )
-        for reason in REFUSALS:
-            self.refused.labels(reason)
+        self.turns = Counter(
+            "wedsync_error_group_turns_total", "Turns in the lives of error groups.", ["turn"], registry=registry
+        )
+        self.groups_begun = Counter(
+            "wedsync_error_groups_begun_total",
+            "Groups of errors seen for the first time.",
+            ["service", "severity"],
+            registry=registry,
+        )
+        self.uploads_recovered = Counter(
+            "wedsync_error_uploads_recovered_total", "Failed uploads that were told to be safe.", registry=registry
+        )
+        self.pruned = Counter("wedsync_error_rows_pruned_total", "Rows let go.", ["kind"], registry=registry)
+        self.keeper_failures = Counter(
+            "wedsync_error_keeper_failures_total", "Steps of the keeper that failed.", ["step"], registry=registry
+        )
+        self._begin_at_zero()
+        services = tuple(services)
         # A series that appears with its first error has no increase to be seen: they are all there from the start.
         for service in services:
             for level in get_args(Level):
                 for severity in Severity:
                     self.errors.labels(level, service, severity.value)
+        for service in (*services, "other"):
+            for severity in Severity:
+                self.groups_begun.labels(service, severity.value)
+
+    def _begin_at_zero(self) -> None:
+        for reason in REFUSALS:
+            self.refused.labels(reason)
+        for turn in Turn:
+            self.turns.labels(turn.value)
+        for kind in PRUNED:
+            self.pruned.labels(kind)
+        for step in KEEPER_STEPS:
+            self.keeper_failures.labels(step)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from exporters.errors.contract import Refused
 from exporters.errors.intake import Taken
+from exporters.errors.life import Life, State
+from exporters.errors.moving import Moved
+from exporters.errors.trending import Trend
 from wedsync_core.clock import format_timestamp
 from wedsync_core.season import RegionFacts
 
@@ -66,29 +69,163 @@ def present_group(row: Any) -> dict[str, Any]:
     }
 
 
-def present_counts(rows: Iterable[Any], users: Mapping[Any, int]) -> list[dict[str, Any]]:
-    """Fold the rows of each key and severity into one entry a key, the most frequent first."""
-    entries: dict[Any, dict[str, Any]] = {}
+def present_counts(
+    rows: Iterable[Any], users: Mapping[str, int], roots: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """Fold the rows of each key and severity into one entry a key, the most frequent first.
+
+    `roots` names the group that stands for each merged one.
+    """
+    entries: dict[str, dict[str, Any]] = {}
     for row in rows:
+        key = (roots or {}).get(row.key, row.key)
         entry = entries.setdefault(
-            row.key,
+            key,
             {
-                "key": str(row.key) if row.key != "" else None,
+                "key": key or None,
                 "count": 0,
-                "users": users.get(row.key, 0),
+                "users": users.get(key, 0),
                 "bySeverity": {},
-                "firstSeenAt": row.first_seen_at,
-                "lastSeenAt": row.last_seen_at,
+                "firstSeenAt": row.first_seen,
+                "lastSeenAt": row.last_seen,
             },
         )
-        entry["count"] += row.errors
-        entry["bySeverity"][row.severity] = row.errors
-        entry["firstSeenAt"] = min(entry["firstSeenAt"], row.first_seen_at)
-        entry["lastSeenAt"] = max(entry["lastSeenAt"], row.last_seen_at)
+        entry["count"] += int(row.errors)
+        entry["bySeverity"][row.severity] = entry["bySeverity"].get(row.severity, 0) + int(row.errors)
+        entry["firstSeenAt"] = min(entry["firstSeenAt"], row.first_seen)
+        entry["lastSeenAt"] = max(entry["lastSeenAt"], row.last_seen)
     for entry in entries.values():
         for moment in ("firstSeenAt", "lastSeenAt"):
-            entry[moment] = format_timestamp(entry[moment])
+            entry[moment] = _shown(entry[moment])
     return sorted(entries.values(), key=lambda entry: (-entry["count"], str(entry["key"])))
+
+
+def present_life(life: Life, evidence: Mapping[str, Any] | None, merged_into: int | None) -> dict[str, Any]:
+    """Return the life of a group."""
+    return {
+        "status": life.state.value,
+        "since": format_timestamp(life.since),
+        "resolvedAt": format_timestamp(life.resolved_at) if life.resolved_at else None,
+        "resolution": life.resolution.value or None,
+        "release": life.release or None,
+        "mutedUntil": format_timestamp(life.muted_until) if life.muted_until else None,
+        "mutedUntilErrors": life.muted_errors,
+        "mutedUntilUsers": life.muted_users,
+        "mergedInto": None if merged_into is None else str(merged_into),
+        "evidence": evidence,
+    }
+
+
+def present_turn(row: Any) -> dict[str, Any]:
+    """Return one turn: who, when, why."""
+    return {
+        "groupId": str(row.group_id),
+        "turn": row.turn,
+        "at": format_timestamp(row.at),
+        "by": row.by,
+        "reason": row.reason or None,
+        **row.detail,
+    }
+
+
+def present_moved(moved: Moved) -> dict[str, Any]:
+    """Return the answer to a person's move."""
+    return {
+        moved.turn.turn.value: True,
+        "groupId": str(moved.turn.group_id),
+        "by": moved.turn.by,
+        **present_life(moved.life, None, None),
+        "alarmsEnded": moved.alarms_ended,
+        "groups": [str(group) for group in moved.groups],
+    }
+
+
+def present_upload(row: Any) -> dict[str, Any]:
+    """Return one upload of the ledger."""
+    return {
+        "uploadId": row.upload_id,
+        "weddingId": row.wedding_id or None,
+        "region": row.region or None,
+        "service": row.service or None,
+        "status": "recovered" if row.recovered_at else "lost",
+        "failures": row.failures,
+        "failedAt": format_timestamp(row.failed_at) if row.failed_at else None,
+        "recoveredAt": format_timestamp(row.recovered_at) if row.recovered_at else None,
+        "recoveredBy": row.recovered_by or None,
+        "note": row.note or None,
+        "errorId": row.event_id or None,
+        "groupId": None if row.group_id is None else str(row.group_id),
+        "user": row.user,
+    }
+
+
+def present_trend(told: Trend) -> dict[str, Any]:
+    """Return a trend."""
+    return {
+        "resolutionSeconds": told.resolution,
+        "series": [
+            {
+                "start": _shown(bucket.start * 1_000_000),
+                "errors": bucket.errors,
+                "bySeverity": dict(bucket.by_severity),
+                "expected": None if bucket.expected is None else round(bucket.expected, 2),
+            }
+            for bucket in told.buckets
+        ],
+        "services": [
+            {"service": name, "lastHour": errors, "sameHourOfWeek": None if usual is None else round(usual, 2)}
+            for name, (errors, usual) in told.services.items()
+        ],
+        "spikes": [
+            {
+                **_short(told.groups.get(group), group),
+                "errors": one.level.errors,
+                "expected": round(one.level.expected, 2),
+                "factor": one.level.factor,
+                "basis": one.level.basis,
+                "isNew": one.life.state is State.NEW,
+            }
+            for group, one in sorted(told.spikes.items(), key=lambda of: -of[1].level.errors)
+        ],
+        "newGroups": [_short(told.groups.get(group), group) for group in told.begun],
+        "newInRelease": [
+            {
+                "service": row.service,
+                "release": row.release,
+                "firstSeenAt": format_timestamp(row.first_seen_at),
+                "groups": [
+                    _short(told.groups[group], group)
+                    for group in told.begun
+                    if group in told.groups
+                    and (told.groups[group].service, told.groups[group].first_release) == (row.service, row.release)
+                ],
+            }
+            for row in told.releases
+        ],
+        "patterns": [pattern.as_json() for pattern in told.patterns],
+        "turns": [present_turn(row) for row in told.turns],
+    }
+
+
+def _short(row: Any, group: int) -> dict[str, Any]:
+    if row is None:
+        return {"groupId": str(group)}
+    return {
+        "groupId": str(group),
+        "title": row.title,
+        "service": row.service,
+        "level": row.level,
+        "severity": row.severity,
+        "occurrences": row.occurrences,
+        "firstSeenAt": format_timestamp(row.first_seen_at),
+        "firstRelease": row.first_release or None,
+    }
+
+
+def _shown(moment: int) -> str:
+    return format_timestamp(
+        datetime.fromtimestamp(moment // 1_000_000, UTC) + timedelta(microseconds=moment % 1_000_000)
+    )
 
 
 def present_calendar(calendar: Mapping[str, RegionFacts]) -> dict[str, dict[str, Any]]:

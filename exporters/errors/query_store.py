@@ -1,32 +1,20 @@
-"""Questions to the stored errors: counts by what they have in common, the latest ones, the groups."""
+"""Questions to the stored errors and groups. What is counted is read from the counts: `tally_store`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, func, or_, select
+from sqlalchemy import Row, and_, or_, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql import ColumnElement
 
+from exporters.schema import ERROR_GROUP_LIVES as LIVES
 from exporters.schema import ERROR_GROUPS as GROUPS
 from exporters.schema import ERROR_OCCURRENCES as OCCURRENCES
 from wedsync_core.severity import Severity
-
-GROUP_BY: Mapping[str, ColumnElement[Any]] = {
-    "error_type": OCCURRENCES.c.error_type,
-    "severity": OCCURRENCES.c.severity,
-    "level": OCCURRENCES.c.level,
-    "service": OCCURRENCES.c.service,
-    "type": OCCURRENCES.c.type,
-    "region": OCCURRENCES.c.region,
-    "release": OCCURRENCES.c.release,
-    "route": OCCURRENCES.c.route,
-    "group": OCCURRENCES.c.group_id,
-}
-"""What `groupBy` may say."""
 
 
 @dataclass(frozen=True)
@@ -44,61 +32,47 @@ class Range:
         return within if self.severity is None else and_(within, OCCURRENCES.c.severity == self.severity.value)
 
 
-def counts_by(connection: Connection, wanted: Range, by: str, limit: int) -> list[Row[Any]]:
-    """Return key, severity, errors, users, first and last time for each value of `by`; the most frequent first.
-
-    One row for each key and severity; `limit` keys at most.
-    """
-    column = GROUP_BY[by]
-    keys = select(column).where(wanted.condition).group_by(column).order_by(func.count().desc(), column).limit(limit)
-    query = (
-        select(
-            column.label("key"),
-            OCCURRENCES.c.severity,
-            func.count().label("errors"),
-            func.min(OCCURRENCES.c.received_at).label("first_seen_at"),
-            func.max(OCCURRENCES.c.received_at).label("last_seen_at"),
-        )
-        .where(wanted.condition, column.in_(keys))
-        .group_by(column, OCCURRENCES.c.severity)
-    )
-    return list(connection.execute(query))
-
-
-def users_by(connection: Connection, wanted: Range, by: str, keys: Sequence[Any]) -> dict[Any, int]:
-    """Return how many different users had errors of each key."""
-    column = GROUP_BY[by]
-    query = (
-        select(column.label("key"), func.count(OCCURRENCES.c.user.distinct()).label("users"))
-        .where(wanted.condition, column.in_(list(keys)))
-        .group_by(column)
-    )
-    return {row.key: row.users for row in connection.execute(query)}
-
-
-def total(connection: Connection, wanted: Range) -> int:
-    """Return how many errors are in the range."""
-    query = select(func.count()).select_from(OCCURRENCES).where(wanted.condition)
-    return int(connection.execute(query).scalar_one())
-
-
 def occurrences(
-    connection: Connection, wanted: Range | None, *, limit: int, before: int | None = None, group: int | None = None
+    connection: Connection,
+    wanted: Range | None,
+    *,
+    limit: int,
+    before: tuple[datetime, int] | None = None,
+    groups: Sequence[int] = (),
 ) -> list[Row[Any]]:
-    """Return the latest errors, the newest first; `before` is the id of the last one already seen."""
-    query = select(OCCURRENCES).order_by(OCCURRENCES.c.id.desc()).limit(limit)
+    """Return the latest errors, the newest first; `before` is the time and id of the last one already seen."""
+    query = select(OCCURRENCES).limit(limit)
+    if groups:
+        return list(
+            connection.execute(query.where(OCCURRENCES.c.group_id.in_(groups)).order_by(OCCURRENCES.c.id.desc()))
+        )
+    # By the index on the time of arrival, or on severity and that time: never a sort of all that fits.
+    query = query.order_by(OCCURRENCES.c.received_at.desc(), OCCURRENCES.c.id.desc())
     if wanted is not None:
         query = query.where(wanted.condition)
-    if group is not None:
-        query = query.where(OCCURRENCES.c.group_id == group)
     if before is not None:
-        query = query.where(OCCURRENCES.c.id < before)
+        moment, error_id = before
+        same = and_(OCCURRENCES.c.received_at == moment, OCCURRENCES.c.id < error_id)
+        query = query.where(OCCURRENCES.c.received_at <= moment, or_(OCCURRENCES.c.received_at < moment, same))
     return list(connection.execute(query))
 
 
-def groups(connection: Connection, *, limit: int, before: tuple[datetime, int] | None = None) -> list[Row[Any]]:
-    """Return the groups seen last, the latest first; `before` is the time and id of the last one already seen."""
-    query = select(GROUPS).order_by(GROUPS.c.last_seen_at.desc(), GROUPS.c.id.desc()).limit(limit)
+def groups(
+    connection: Connection, *, limit: int, before: tuple[datetime, int] | None = None, state: str | None = None
+) -> list[Row[Any]]:
+    """Return the groups seen last, the latest first; `before` is the time and id of the last one already seen.
+
+    Those that were merged are left to the group that stands for them.
+    """
+    query = (
+        select(GROUPS, LIVES.c.state, LIVES.c.since)
+        .outerjoin(LIVES, LIVES.c.group_id == GROUPS.c.id)
+        .where(LIVES.c.merged_into.is_(None))
+        .order_by(GROUPS.c.last_seen_at.desc(), GROUPS.c.id.desc())
+        .limit(limit)
+    )
+    if state is not None:
+        query = query.where(LIVES.c.state == state)
     if before is not None:
         seen_at, group_id = before
         earlier = or_(GROUPS.c.last_seen_at < seen_at, and_(GROUPS.c.last_seen_at == seen_at, GROUPS.c.id < group_id))

@@ -18,6 +18,7 @@ from wedsync_core.settings.engine import (
     SuppressionSettings,
     WatchdogSettings,
 )
+from wedsync_core.settings.errors import ErrorSettings
 from wedsync_core.settings.people import Person, RoleMembers, Schedule
 from wedsync_core.settings.section import Name, Port, Section
 from wedsync_core.severity import SeveritySettings
@@ -119,6 +120,7 @@ class Settings(Section):
     grafana_url: str = "http://127.0.0.1:3000"
     calendar: CalendarSettings
     severity: SeverityFigures = SeverityFigures()
+    errors: ErrorSettings = ErrorSettings()
     people: Annotated[dict[Name, Person], Field(min_length=1)]
     schedules: dict[Name, Schedule] = {}
     roles: dict[Name, RoleMembers]

@@ -14,6 +14,7 @@ from exporters.alarm.poster import AlarmPoster
 from tests.cast import SATURDAY
 from tests.error_desk import ErrorDesk, lost_photo, open_error_desk
 from tests.fakes import FakeAlertmanager, FakeClock
+from wedsync_core.web.auth import Role
 
 ACCEPTED = ("wedsync_alarms_posted_total", {"outcome": "accepted"})
 REFUSED = ("wedsync_alarms_posted_total", {"outcome": "refused"})
@@ -33,25 +34,39 @@ def test_a_storm_of_equal_errors_is_one_post_a_minute(saturday_desk: ErrorDesk, 
     assert saturday_desk.metric("wedsync_alarm_oldest_unposted_seconds") == 0
 
 
-def test_it_is_kept_alive_for_five_minutes_after_the_last_error_and_then_left(
-    saturday_desk: ErrorDesk, alertmanager: FakeAlertmanager
-) -> None:
+def test_silence_alone_does_not_end_it(saturday_desk: ErrorDesk, alertmanager: FakeAlertmanager) -> None:
     saturday_desk.report()
     saturday_desk.pass_seconds(600)
     ends = [alert["endsAt"] for alert in alertmanager.alerts]
-    assert ends[0] == "2026-06-13T14:05:01.000Z"
-    assert ends[-1] == "2026-06-13T14:09:01.000Z", "the last post is the last one within five minutes of the error"
-    assert len(ends) == 5
+    assert (ends[0], ends[-1]) == ("2026-06-13T14:05:01.000Z", "2026-06-13T14:14:01.000Z")
+    assert saturday_desk.metric("wedsync_alarms_active") == 1
+
+
+def test_its_end_is_told_at_once_and_to_an_alertmanager_that_was_away_later(
+    saturday_desk: ErrorDesk, alertmanager: FakeAlertmanager
+) -> None:
+    group = saturday_desk.report().get_json()["groupId"]
+    saturday_desk.pass_seconds(70)
+    alertmanager.stop()
+    assert saturday_desk.call("POST", f"/groups/{group}/resolve", Role.RESPONDER).status_code == 200
+    saturday_desk.pass_seconds(30)
+    assert saturday_desk.metric("wedsync_alarms_active") == 1
+    alertmanager.start()
+    saturday_desk.pass_seconds(20)
+    assert alertmanager.alerts[-1]["endsAt"] == "2026-06-13T14:01:10.000Z"
     assert saturday_desk.metric("wedsync_alarms_active") == 0
 
 
 def test_after_the_end_the_same_error_is_news_again(saturday_desk: ErrorDesk, alertmanager: FakeAlertmanager) -> None:
-    saturday_desk.report()
+    group = saturday_desk.report().get_json()["groupId"]
+    saturday_desk.pass_seconds(1)
+    saturday_desk.call("POST", f"/groups/{group}/resolve", Role.RESPONDER)
     saturday_desk.pass_seconds(600)
+    assert len(alertmanager.posts) == 2
     saturday_desk.report()
     saturday_desk.pass_seconds(1)
-    assert len(alertmanager.posts) == 6
-    assert alertmanager.alerts[-1]["startsAt"] == "2026-06-13T14:10:00.000Z"
+    assert len(alertmanager.posts) == 3
+    assert alertmanager.alerts[-1]["startsAt"] == "2026-06-13T14:10:01.000Z"
 
 
 def test_regions_and_groups_have_their_own_alarms(saturday_desk: ErrorDesk, alertmanager: FakeAlertmanager) -> None:

@@ -10,7 +10,9 @@ import pytest
 
 from exporters.alarm.decision import KEEP_ALIVE, LASTS
 from exporters.errors.contract import ErrorKind, ErrorReport, Level
-from exporters.errors.query_store import GROUP_BY
+from exporters.errors.recovery import SHORTEST_SILENCE
+from exporters.errors.tally import DIMENSIONS
+from exporters.errors.watching import GIVEN_UP_AFTER
 from tests.error_desk import ErrorDesk, lost_photo
 from wedsync_core.settings.model import WorkflowName
 
@@ -73,7 +75,7 @@ def test_the_question_of_the_guide_is_answered(saturday_desk: ErrorDesk) -> None
     (query,) = re.findall(r"`GET /errors(\?\S+)`", GUIDE)
     assert saturday_desk.get(query)["total"] == 1
     (choices,) = re.findall(r"`groupBy`: (.*?);", GUIDE, re.DOTALL)
-    assert names(choices) == list(GROUP_BY)
+    assert names(choices) == list(DIMENSIONS)
     (group,) = saturday_desk.get("/groups")["groups"]
     assert saturday_desk.get(f"/groups/{group['id']}")["grouping"]
 
@@ -82,4 +84,8 @@ def test_what_the_guide_says_of_the_direct_alarm_holds() -> None:
     assert (KEEP_ALIVE.total_seconds(), LASTS.total_seconds()) == (60, 300)
     text = " ".join(GUIDE.split())
     assert "again every minute while the error goes on" in text
-    assert "Each post lasts five minutes, so it ends between five and ten minutes after the last report" in text
+    assert "Each post lasts five minutes" in text
+    assert "silence alone ends no alarm" in text
+    assert (GIVEN_UP_AFTER.total_seconds(), SHORTEST_SILENCE.total_seconds()) == (86_400, 600)
+    assert "ten minutes" in text
+    assert "silent for a day" in text

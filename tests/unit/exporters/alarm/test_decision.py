@@ -18,6 +18,7 @@ from exporters.alarm.decision import (
     next_step,
     on_errors,
     opened,
+    over,
     payload,
 )
 from tests.cast import SATURDAY
@@ -49,8 +50,19 @@ DUE = {
     "never taken: posted however old": (row(), 86_400, Due(Step.POST, "not_taken_yet", BOTH)),
     "taken: not within the minute": (taken(), 59.9, Due(Step.WAIT, "not_due")),
     "taken: again after a minute": (taken(), 60, Due(Step.POST, "keep_alive", BOTH)),
-    "quiet for five minutes: over": (taken(), 300, Due(Step.END, "no_more_errors")),
-    "just short of five minutes: kept alive": (taken(), 299.9, Due(Step.POST, "keep_alive", BOTH)),
+    "quiet for a day: silence alone ends nothing": (taken(), 86_400, Due(Step.POST, "keep_alive", BOTH)),
+    "over: its end is told": (taken(over_at=at(30), next_at=at(30)), 30, Due(Step.POST, "over", BOTH)),
+    "over, and one has not heard": (
+        taken(over_at=at(30), next_at=at(31), outstanding=(B,)),
+        31,
+        Due(Step.POST, "over", (B,)),
+    ),
+    "over, and expired wherever it was not heard": (
+        taken(over_at=at(30), next_at=at(31), outstanding=(B,)),
+        330,
+        Due(Step.END, "expired_at_alertmanager"),
+    ),
+    "over before anybody was told: told first": (row(over_at=at(5)), 6, Due(Step.POST, "not_taken_yet", BOTH)),
     "errors went on: kept alive": (taken(last_error_at=at(250)), 300, Due(Step.POST, "keep_alive", BOTH)),
     "one is missing it": (taken(outstanding=(B,), next_at=at(1)), 1, Due(Step.POST, "retry_the_rest", (B,))),
     "one is missing it, and the minute is over": (
@@ -68,7 +80,16 @@ DUE = {
         900,
         Due(Step.POST, "not_taken_yet", BOTH),
     ),
-    "quarantined and quiet": (row(state=State.QUARANTINED, next_at=at(900)), 900, Due(Step.END, "no_more_errors")),
+    "quarantined and quiet": (
+        row(state=State.QUARANTINED, next_at=at(900)),
+        900,
+        Due(Step.END, "refused_and_no_more_errors"),
+    ),
+    "quarantined and over": (
+        row(state=State.QUARANTINED, last_error_at=at(890), over_at=at(895), next_at=at(900)),
+        900,
+        Due(Step.END, "refused_and_no_more_errors"),
+    ),
     "ended": (taken(state=State.ENDED), 3600, Due(Step.WAIT, "ended")),
 }
 
@@ -109,6 +130,19 @@ def test_taken_by_none_it_is_retried_ever_more_slowly() -> None:
         seconds = (known.next_at - SATURDAY).total_seconds()
     assert pauses == [0.5, 1, 2, 4, 8, 15, 15, 15, 15]
     assert known.untaken_since == at(0)
+
+
+def test_its_end_is_told_once_to_each_and_then_it_is_ended() -> None:
+    ending = over(taken(), at(70))
+    assert (ending.next_at, payload(ending, at(70))["endsAt"]) == (at(70), "2026-06-13T14:01:10.000Z")
+    left = after(ending, 70, a=OK, b=GONE)
+    assert (left.state, left.outstanding, left.next_at) == (State.ACTIVE, (B,), at(70.5))
+    assert after(left, 70.5, b=OK).state is State.ENDED
+
+
+def test_an_error_after_the_end_begins_anew() -> None:
+    again, due_now = on_errors(over(taken(), at(70)), alarm(seconds=80), 1, at(80))
+    assert (again.over_at, again.untaken_since, again.starts_at, due_now) == (None, at(80), at(80), True)
 
 
 def test_refused_by_all_it_is_quarantined() -> None:

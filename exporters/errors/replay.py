@@ -1,0 +1,55 @@
+"""A write that carries an Idempotency-Key happens once: a repeat gets the first answer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from flask import Response, request
+from pydantic import BaseModel
+
+from exporters.errors import life_store
+from wedsync_core.problems import Conflict, FieldProblem, Invalid
+from wedsync_core.storage import Database, Transaction
+from wedsync_core.web.responses import json_response
+
+HEADER = "Idempotency-Key"
+LONGEST_KEY = 200
+
+Answer = dict[str, Any]
+
+
+def write_once(
+    database: Database, operation: str, body: BaseModel, act: Callable[[Transaction], Answer], now: datetime
+) -> Response:
+    """Return the answer of ``act``, done in one transaction with the record of the key, or the earlier answer.
+
+    Raises Conflict when the key was used with another body, Invalid for a key that is none, and whatever ``act``
+    raises.
+    """
+    key = _key()
+    digest = hashlib.sha256(body.model_dump_json().encode()).hexdigest()
+    with database.write() as transaction:
+        if key:
+            # Two requests with one key at once: the second waits here and then finds the first one's answer.
+            life_store.hold_key(transaction, operation, key)
+            earlier = life_store.recall_answer(transaction, operation, key)
+            if earlier is not None:
+                if earlier[0] != digest:
+                    raise Conflict(f"this {HEADER} was used before with another body")
+                return json_response(earlier[1], 200, {"Idempotent-Replay": "true"})
+        answer = json.loads(json.dumps(act(transaction)))
+        if key:
+            life_store.keep_answer(transaction, operation, key, digest=digest, answer=answer, now=now)
+    return json_response(answer)
+
+
+def _key() -> str | None:
+    key = request.headers.get(HEADER)
+    if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
+        detail = f"must be 1 to {LONGEST_KEY} printable ASCII characters"
+        raise Invalid(f"{HEADER}: {detail}", FieldProblem(HEADER, detail))
+    return key
