@@ -9,10 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from demo.stack import binaries, loopback, programs
 from demo.stack.postgres import PostgresCluster
 from tests.databases import Templates
+
+
+def pytest_configure() -> None:
+    """Log plainly: with a library for it about, a traceback drawn with all its variables takes half a second."""
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -134,17 +134,17 @@ def test_a_start_in_the_future_delays_nothing(saturday_desk: Desk) -> None:
     assert desk.pager.people() == ["ines", "noor"]
 
 
-def test_two_thousand_alerts_in_one_message_are_all_recorded(saturday_desk: Desk) -> None:
+def test_six_hundred_alerts_in_one_message_are_all_recorded(saturday_desk: Desk) -> None:
     desk = saturday_desk
-    storm = [alert(starts_at=SATURDAY, severity="warning", service=f"s{number}") for number in range(2000)]
+    storm = [alert(starts_at=SATURDAY, severity="warning", service=f"s{number}") for number in range(600)]
 
     assert desk.alerts(*storm).status_code == 200
-    assert desk.metric("wedsync_alerts_waiting") == 2000
+    assert desk.metric("wedsync_alerts_waiting") == 600
     desk.receiver.ticker.turn()
 
     assert desk.metric("wedsync_alerts_waiting") == 0
-    assert desk.metric("wedsync_incidents_opened_total", severity="low") == 2000
-    assert desk.call("GET", "/incidents/active", "viewer").headers["X-Total-Count"] == "2000"
+    assert desk.metric("wedsync_incidents_opened_total", severity="low") == 600
+    assert desk.call("GET", "/incidents/active", "viewer").headers["X-Total-Count"] == "600"
 
 
 def test_without_a_database_the_answer_is_503_and_the_next_try_is_taken(
