@@ -1,9 +1,7 @@
-"""The real parts, found or fetched once. A part that cannot be had fails its tests: it never skips them."""
+"""The real parts, found or fetched once, and a database for every test."""
 
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +9,10 @@ from pathlib import Path
 import pytest
 import structlog
 
-from demo.stack import binaries, loopback, programs
+from demo.stack import loopback, programs
 from demo.stack.postgres import PostgresCluster
 from tests.databases import Templates
+from tests.programs import obtain
 
 
 def pytest_configure() -> None:
@@ -38,41 +37,30 @@ def _shared_by_module(item: pytest.Function) -> str | None:
     return "-".join([item.path.stem, *names]) if shared else None
 
 
-def _obtain(program: programs.Program) -> programs.Found:
-    found = binaries.machine().find(program)
-    if found is None:
-        # In a process of its own: this one may open no connection beyond loopback.
-        subprocess.run([sys.executable, "-m", "demo.stack.binaries", "--for-tests"], cwd=binaries.ROOT, check=False)
-        found = binaries.machine().find(program)
-    if found is None:
-        pytest.fail(f"{program.title} {program.oldest} or newer is missing: see `python -m demo.stack.binaries`")
-    return found
-
-
 @pytest.fixture(scope="session")
 def prometheus_binary() -> Path:
-    return _obtain(programs.PROMETHEUS).executables["prometheus"]
+    return obtain(programs.PROMETHEUS).executables["prometheus"]
 
 
 @pytest.fixture(scope="session")
 def promtool() -> Path:
-    return _obtain(programs.PROMETHEUS).executables["promtool"]
+    return obtain(programs.PROMETHEUS).executables["promtool"]
 
 
 @pytest.fixture(scope="session")
 def alertmanager_binary() -> Path:
-    return _obtain(programs.ALERTMANAGER).executables["alertmanager"]
+    return obtain(programs.ALERTMANAGER).executables["alertmanager"]
 
 
 @pytest.fixture(scope="session")
 def amtool() -> Path:
-    return _obtain(programs.ALERTMANAGER).executables["amtool"]
+    return obtain(programs.ALERTMANAGER).executables["amtool"]
 
 
 @pytest.fixture(scope="session")
 def postgres_programs() -> Path:
     """The folder of `postgres` and `initdb`."""
-    return _obtain(programs.POSTGRESQL).executables["postgres"].parent
+    return obtain(programs.POSTGRESQL).executables["postgres"].parent
 
 
 @pytest.fixture(scope="session")

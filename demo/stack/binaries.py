@@ -1,4 +1,4 @@
-"""Find Prometheus, Alertmanager and PostgreSQL on this machine, or fetch them beside the project, without root.
+"""Find Prometheus, Alertmanager, PostgreSQL and strace on this machine, or fetch them beside the project, without root.
 
     python -m demo.stack.binaries              what there is; fetches nothing
     python -m demo.stack.binaries --for-tests  fetch whatever the tests need
@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Final
 
 from demo.stack import debian, releases
-from demo.stack.programs import ALERTMANAGER, POSTGRESQL, PROMETHEUS, Found, Program, version_of
+from demo.stack.programs import ALERTMANAGER, POSTGRESQL, PROMETHEUS, STRACE, Found, Program, version_of
 from demo.stack.relocation import relocate
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-ALL: Final = (PROMETHEUS, ALERTMANAGER, POSTGRESQL)
+ALL: Final = (PROMETHEUS, ALERTMANAGER, POSTGRESQL, STRACE)
 # Compilers for queries and languages inside the server: large, loaded on demand, and never asked for here.
 _NOT_NEEDED: Final = ("libllvm", "libz3", "libperl", "libclang")
 
@@ -94,8 +94,8 @@ class Collection:
         )
 
     def _ways(self, program: Program) -> Sequence[Callable[[Program, Path], None]]:
-        if program is POSTGRESQL:
-            # It publishes no archives, and the newest suite's wants that suite's libraries, down to the C library.
+        if program.release is None:
+            # It comes with libraries, and the newest suite's want that suite's others, down to the C library.
             return (self._fetch_own_packages,)
         return (self._fetch_release, self._fetch_newest_packages, self._fetch_own_packages)
 
@@ -137,7 +137,7 @@ class Collection:
     def _unpack_packages(self, program: Program, apt: debian.PrivateApt, into: Path) -> None:
         available = apt.candidates(*program.packages)
         wanted = [name for name in program.packages if name in available] or list(program.packages[:1])
-        if program is POSTGRESQL:
+        if program.release is None:
             needed = apt.needed_for(wanted[0])
             libraries = [name for name in needed if name.startswith("lib") and not name.startswith(_NOT_NEEDED)]
             apt.unpack([wanted[0], *libraries], into)

@@ -83,6 +83,15 @@ POSTGRESQL: Final = Program(
     packages=tuple(f"postgresql-{major}" for major in range(19, 12, -1)),
     inside="usr/lib/postgresql/*/bin",
 )
+STRACE: Final = Program(
+    title="strace",
+    name="strace",
+    # The first to let a system call fail that concerns a named file.
+    minimum=(4, 16),
+    executables={"strace": ("strace",)},
+    packages=("strace",),
+    inside="usr/bin",
+)
 
 
 def parse_version(told: str) -> tuple[int, int, int] | None:
@@ -109,10 +118,13 @@ def version_of(executable: Path) -> tuple[int, int, int] | None:
 def library_environment(folder: Path) -> dict[str, str]:
     """Return the environment that executables in `folder` need to find libraries unpacked with them.
 
-    Empty unless the folder is `<top>/usr/lib/postgresql/<major>/bin` of an unpacked PostgreSQL.
+    Empty unless the folder is `usr/bin` or `usr/lib/postgresql/<major>/bin` of packages that were unpacked here.
     """
-    if not folder.match("usr/lib/postgresql/*/bin"):
+    if folder.match("usr/lib/postgresql/*/bin"):
+        top = folder.parents[4]
+    elif folder.match("usr/bin"):
+        top = folder.parents[1]
+    else:
         return {}
-    top = folder.parents[4]
     libraries = sorted(str(path) for pattern in ("usr/lib", "lib") for path in top.glob(f"{pattern}/*-linux-gnu*"))
     return {} if top == Path(top.anchor) else {"LD_LIBRARY_PATH": os.pathsep.join(libraries)}
