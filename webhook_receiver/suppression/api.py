@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, request
 
+from webhook_receiver.incidents.replay import Answer, write_once
 from webhook_receiver.suppression import store
 from webhook_receiver.suppression.contract import NewSilence, NewWindow
 from webhook_receiver.suppression.presentation import present_silence, present_window
 from webhook_receiver.suppression.service import Suppression
 from webhook_receiver.suppression.silences import Silences
 from wedsync_core.clock import Clock
-from wedsync_core.storage import Database
+from wedsync_core.storage import Database, Transaction
 from wedsync_core.web.application import API, caller
 from wedsync_core.web.auth import Role
 from wedsync_core.web.limits import read_model
@@ -46,9 +47,20 @@ def create_maintenance_blueprint(
     )
     def add() -> Response:
         asked = read_model(request, NewWindow)
-        with database.write() as transaction:
-            row = suppression.add_window(transaction, asked, by=asked.by or caller().name)
-        return json_response(present_window(row, clock.now()), 201, {"Location": f"{API}/maintenance/{row.id}"})
+        now = clock.now()
+
+        def act(transaction: Transaction) -> Answer:
+            return present_window(suppression.add_window(transaction, asked, by=asked.by or caller().name), now)
+
+        return write_once(
+            database,
+            "maintenance",
+            asked,
+            act,
+            now=now,
+            status=201,
+            location=lambda answer: f"{API}/maintenance/{answer['id']}",
+        )
 
     @room.delete("/<int:window_id>")
     @operation(

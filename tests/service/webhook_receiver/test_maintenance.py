@@ -69,6 +69,25 @@ def test_an_incident_in_a_window_is_recorded_and_pages_when_the_window_ends(tues
     assert "woken" in kinds(incident)
 
 
+def test_a_window_asked_for_twice_with_one_key_is_one_window(tuesday_desk: Desk) -> None:
+    desk = tuesday_desk
+    body = {
+        "ends_at": format_timestamp(TUESDAY + timedelta(hours=1)),
+        "match": {"service": "photos"},
+        "reason": "new disks",
+    }
+    key = {"Idempotency-Key": "deploy-81"}
+    first = desk.post("/maintenance", body, headers=key)
+    desk.pass_minutes(5)
+    again = desk.post("/maintenance", body, headers=key)
+    other = desk.post("/maintenance", {**body, "up_to": "critical"}, headers=key)
+
+    assert (first.status_code, again.status_code, other.status_code) == (201, 200, 409)
+    assert again.get_json() == first.get_json()
+    assert again.headers["Idempotent-Replay"] == "true"
+    assert [one["id"] for one in desk.get("/maintenance")] == [first.get_json()["id"]]
+
+
 def test_an_incident_that_ends_within_its_window_wakes_nobody(tuesday_desk: Desk) -> None:
     desk = tuesday_desk
     window(desk)
