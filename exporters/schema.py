@@ -166,11 +166,10 @@ ERROR_USERS = Table(
     METADATA,
     Column("dimension", String(16), primary_key=True),
     Column("value", String(500), primary_key=True),
-    Column("severity", String(16), primary_key=True),  # empty: of any
     Column("user", String(64), primary_key=True),
     Column("role", String(16), nullable=False),
     Column("last_seen", BigInteger, nullable=False),
-    Index("ix_error_users_seen", "dimension", "value", "severity", "last_seen", "role"),
+    Index("ix_error_users_seen", "dimension", "value", "last_seen", "role"),
     sqlite_with_rowid=False,
 )
 """When each user last had an error of a kind: whoever was seen since a moment was hit within that time, exactly."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from flask import Blueprint, Response, request
 
@@ -66,7 +65,10 @@ def create_analytics_blueprint(
         with database.read() as transaction:
             counts = tally_store.counts_by(transaction, by, window, severity, MOST_KEYS)
             roots = _roots(transaction, by, [row.key for row in counts])
-            users = _users(transaction, by, roots or {row.key: row.key for row in counts}, window, severity)
+            # Who had an error of a kind is known, not of which severity it was: that would be a row for each.
+            known = severity is None or by == "severity"
+            keys = roots or {row.key: row.key for row in counts}
+            users = _users(transaction, by, keys, window) if known else None
             total = tally_store.total(transaction, window, severity)
             rows = query_store.occurrences(transaction, wanted, limit=most + 1, before=before)
             correlations = trending.find_patterns(transaction, window, MOST_CORRELATIONS)
@@ -117,15 +119,11 @@ def _roots(transaction: Transaction, by: str, keys: list[str]) -> dict[str, str]
     return {str(group): str(root) for group, root in roots.items()}
 
 
-def _users(
-    transaction: Transaction, by: str, roots: dict[str, str], window: Window, severity: str | None
-) -> dict[str, int]:
+def _users(transaction: Transaction, by: str, roots: dict[str, str], window: Window) -> dict[str, int]:
     """Count the users of each key; of merged groups each user once."""
     since = window.since * 1_000_000
     merged = sorted({root for group, root in roots.items() if group != root})
-    found: dict[str, Any] = tally_store.users_by(
-        transaction, by, sorted({*roots.values()} - {*merged}), since, severity
-    )
+    found = tally_store.users_by(transaction, by, sorted({*roots.values()} - {*merged}), since)
     for root, of_it in life_store.members_of(transaction, [int(one) for one in merged]).items():
         found[str(root)] = sum(tally_store.users_of_groups(transaction, of_it, since).values())
     return found

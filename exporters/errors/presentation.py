@@ -70,11 +70,11 @@ def present_group(row: Any) -> dict[str, Any]:
 
 
 def present_counts(
-    rows: Iterable[Any], users: Mapping[str, int], roots: Mapping[str, str] | None = None
+    rows: Iterable[Any], users: Mapping[str, int] | None, roots: Mapping[str, str] | None = None
 ) -> list[dict[str, Any]]:
     """Fold the rows of each key and severity into one entry a key, the most frequent first.
 
-    `roots` names the group that stands for each merged one.
+    `users` None: not known for this question. `roots` names the group that stands for each merged one.
     """
     entries: dict[str, dict[str, Any]] = {}
     for row in rows:
@@ -84,7 +84,7 @@ def present_counts(
             {
                 "key": key or None,
                 "count": 0,
-                "users": users.get(key, 0),
+                "users": None if users is None else users.get(key, 0),
                 "bySeverity": {},
                 "firstSeenAt": row.first_seen,
                 "lastSeenAt": row.last_seen,

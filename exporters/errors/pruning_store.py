@@ -88,8 +88,8 @@ def drop_traits(connection: Connection, keep_until: dict[int, int], slices: int)
 
 def drop_users(connection: Connection, dimension: str, before_micros: int, limit: int) -> int:
     """Delete who was not seen since then, of one dimension."""
-    key = tuple_(USERS.c.dimension, USERS.c.value, USERS.c.severity, USERS.c.user)
-    old = select(USERS.c.dimension, USERS.c.value, USERS.c.severity, USERS.c.user).where(
+    key = tuple_(USERS.c.dimension, USERS.c.value, USERS.c.user)
+    old = select(USERS.c.dimension, USERS.c.value, USERS.c.user).where(
         USERS.c.dimension == dimension, USERS.c.last_seen < before_micros
     )
     return connection.execute(delete(USERS).where(key.in_(old.limit(limit)))).rowcount

@@ -68,8 +68,8 @@ class Folded:
     """(dimension, resolution, start, value, severity) to errors, first and last seen in microseconds."""
     traits: Counter[tuple[int, int, int, str, str]] = field(default_factory=Counter)
     """(resolution, start, group, trait, value) to errors."""
-    users: dict[tuple[str, str, str, str], tuple[str, int]] = field(default_factory=dict)
-    """(dimension, value, severity or nothing, user) to role and last seen."""
+    users: dict[tuple[str, str, str], tuple[str, int]] = field(default_factory=dict)
+    """(dimension, value, user) to role and last seen."""
     releases: dict[tuple[str, str], datetime] = field(default_factory=dict)
     arrivals: dict[tuple[int, str], GroupArrivals] = field(default_factory=dict)
     """By group and release."""
@@ -162,8 +162,7 @@ def _add(folded: Folded, entry: Mapping[str, Any], received_at: datetime, moment
                 folded.traits[resolution, start, group, trait, values.get(trait, "")] += errors
     for user, role in entry["u"].items():
         for dimension in DIMENSIONS:
-            for of in ("", severity):
-                folded.users[dimension, values.get(dimension, ""), of, user] = role, moment
+            folded.users[dimension, values.get(dimension, ""), user] = role, moment
     _arrive(folded, entry, group, received_at)
 
 

@@ -122,13 +122,11 @@ def total(connection: Connection, window: Window, severity: str | None) -> int:
     return int(connection.execute(select(func.coalesce(func.sum(inner.c.errors), 0))).scalar_one())
 
 
-def users_by(
-    connection: Connection, dimension: str, keys: Iterable[str], since_micros: int, severity: str | None
-) -> dict[str, int]:
+def users_by(connection: Connection, dimension: str, keys: Iterable[str], since_micros: int) -> dict[str, int]:
     """Return how many users had an error of each key since then; up to USERS_COUNTED."""
     found = {}
     for key in keys:
-        some: Any = select(literal_column("1")).select_from(USERS).where(_seen(dimension, key, severity, since_micros))
+        some: Any = select(literal_column("1")).select_from(USERS).where(_seen(dimension, key, since_micros))
         query = select(func.count()).select_from(some.limit(USERS_COUNTED).subquery())
         found[key] = int(connection.execute(query).scalar_one())
     return found
@@ -142,7 +140,6 @@ def users_of_groups(connection: Connection, groups: Iterable[int], since_micros:
         .where(
             USERS.c.dimension == "group",
             USERS.c.value.in_(values),
-            USERS.c.severity == "",
             USERS.c.last_seen >= since_micros,
         )
         .group_by(USERS.c.user)
@@ -244,13 +241,8 @@ def _counted(dimension: str, window: Window, severity: str | None, values: Seque
     return union_all(*parts)
 
 
-def _seen(dimension: str, key: str, severity: str | None, since_micros: int) -> ColumnElement[bool]:
-    return and_(
-        USERS.c.dimension == dimension,
-        USERS.c.value == key,
-        USERS.c.severity == (severity or ""),
-        USERS.c.last_seen >= since_micros,
-    )
+def _seen(dimension: str, key: str, since_micros: int) -> ColumnElement[bool]:
+    return and_(USERS.c.dimension == dimension, USERS.c.value == key, USERS.c.last_seen >= since_micros)
 
 
 def _add_counts(connection: Connection, folded: Folded) -> None:
@@ -291,7 +283,7 @@ def _add_traits(connection: Connection, folded: Folded) -> None:
 
 
 def _add_users(connection: Connection, folded: Folded) -> None:
-    names = ("dimension", "value", "severity", "user")
+    names = ("dimension", "value", "user")
     rows = [
         {**dict(zip(names, key, strict=True)), "role": role, "last_seen": at}
         for key, (role, at) in sorted(folded.users.items())

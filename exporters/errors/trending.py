@@ -77,7 +77,11 @@ def trend(transaction: Transaction, window: Window, since: datetime, now: dateti
 
 
 def find_patterns(transaction: Transaction, window: Window, most: int = 20) -> list[Pattern]:
-    """Return what the loudest groups of a window have in common, beside the same time before it."""
+    """Return what the loudest groups of a window have in common, beside the same time before it.
+
+    In whole hours: what a group's errors had is counted by these.
+    """
+    window = Window(window.since // HOUR * HOUR, -(-window.until // HOUR) * HOUR)
     totals = tally_store.loudest(transaction, window, MOST_GROUPS)
     if not totals:
         return []

@@ -96,16 +96,13 @@ def _add_lives() -> None:
         "error_users",
         sa.Column("dimension", sa.String(length=16), nullable=False),
         sa.Column("value", sa.String(length=500), nullable=False),
-        sa.Column("severity", sa.String(length=16), nullable=False),
         sa.Column("user", sa.String(length=64), nullable=False),
         sa.Column("role", sa.String(length=16), nullable=False),
         sa.Column("last_seen", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("dimension", "value", "severity", "user", name=op.f("pk_error_users")),
+        sa.PrimaryKeyConstraint("dimension", "value", "user", name=op.f("pk_error_users")),
         sqlite_with_rowid=False,
     )
-    op.create_index(
-        "ix_error_users_seen", "error_users", ["dimension", "value", "severity", "last_seen", "role"], unique=False
-    )
+    op.create_index("ix_error_users_seen", "error_users", ["dimension", "value", "last_seen", "role"], unique=False)
     op.create_table(
         "error_group_lives",
         sa.Column("group_id", KEY, nullable=False),
