@@ -35,12 +35,15 @@ class PostgresCluster:
     """One cluster from initdb to removal. Whoever reaches its loopback port is trusted: for tests and benchmarks only.
 
     `programs` is the folder of the server's programs. pg_stat_statements is loaded where the build has it. Without
-    `durable` it waits for no disk: it survives the death of whoever uses it, and not its own machine's.
+    `durable` it waits for no disk: it survives the death of whoever uses it, and not its own machine's. `folder` is
+    where its files lie, or already lay; None for a new place of their own.
     """
 
-    def __init__(self, programs: Path, port: int, log_path: Path, *, durable: bool = True) -> None:
+    def __init__(
+        self, programs: Path, port: int, log_path: Path, *, durable: bool = True, folder: Path | None = None
+    ) -> None:
         # Not under pytest's folders: those are closed to the other user the server may have to run as.
-        self._folder = Path(tempfile.mkdtemp(prefix="wedsync-postgresql-"))
+        self._folder = folder or Path(tempfile.mkdtemp(prefix="wedsync-postgresql-"))
         self._account = account()
         self._numbers = itertools.count(1)
         self._port = port

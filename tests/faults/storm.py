@@ -71,7 +71,10 @@ def distinct(number: int, **labels: str) -> dict[str, Any]:
 
 
 class RealAlertmanager:
-    """Alertmanager as a process with the shipped routes, or with the ones given, posting to a receiver."""
+    """Alertmanager as a process with the shipped routes, or with the ones given, posting to a receiver.
+
+    ``cluster_port`` makes it one of several; ``advertised`` is where the others reach it, if not there.
+    """
 
     def __init__(
         self,
@@ -82,6 +85,7 @@ class RealAlertmanager:
         routes: Mapping[str, Any] | None = None,
         port: int | None = None,
         cluster_port: int | None = None,
+        advertised: int | None = None,
         peers: Sequence[int] = (),
     ) -> None:
         others = {name: free_port() for name in ("exporters", "demo", "prometheus", "grafana")}
@@ -95,7 +99,7 @@ class RealAlertmanager:
             document["route"] = dict(routes)
             configuration.write_text(yaml.safe_dump(document))
         listen = f"{ADDRESS}:{cluster_port}" if cluster_port else ""
-        advertise = [f"--cluster.advertise-address={listen}"] if cluster_port else []
+        advertise = [f"--cluster.advertise-address={ADDRESS}:{advertised or cluster_port}"] if cluster_port else []
         data = folder / "alertmanager-data"
         data.mkdir(exist_ok=True)
         self.process = Process(

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,10 @@ import requests
 
 from demo.stack.loopback import free_port
 from demo.stack.postgres import PostgresCluster
-from tests.faults.process import FIRST, FaultyReceiver
+from tests.faults.disks import kill_whole
+from tests.faults.figures import Figures
+from tests.faults.load import Load, lost
+from tests.faults.process import FIRST, FaultyReceiver, quiet_policy
 from tests.faults.provider import InsistentSender, Provider
 from tests.faults.storm import CLOCK, PATIENCE, active, distinct, one_step
 from tests.receiver import TOKENS, alert, webhook
@@ -57,8 +61,10 @@ def told_of(provider: Provider, title: str) -> list[str]:
 
 
 @contextmanager
-def running(folder: Path, url: str, provider: Provider) -> Iterator[FaultyReceiver]:
-    receiver = FaultyReceiver(folder, url, provider.url, change=one_step, armable=False)
+def running(
+    folder: Path, url: str, provider: Provider, change: Callable[[dict[str, Any]], None] = one_step
+) -> Iterator[FaultyReceiver]:
+    receiver = FaultyReceiver(folder, url, provider.url, change=change, armable=False)
     receiver.start()
     try:
         yield receiver
@@ -86,6 +92,25 @@ def test_postgresql_stops_at_once(own_cluster: PostgresCluster, tmp_path: Path, 
             InsistentSender(receiver.url).alerts(told, seconds=PATIENCE)
             wait_until(lambda number=number: active(receiver) == number + 1, PATIENCE)  # type: ignore[misc]
         assert provider.wait_for(lambda calls: sum("incident_id" in call.content for call in calls) >= runs, PATIENCE)
+
+
+def test_postgresql_is_killed_whole_while_alerts_come_in(
+    own_cluster: PostgresCluster, tmp_path: Path, provider: Provider, runs: int, figures: Figures
+) -> None:
+    """SIGKILL for all of its processes; what it had promised is in its write-ahead log, which it replays."""
+    with own_cluster.database() as url, running(tmp_path / "receiver", url, provider, quiet_policy) as receiver:
+        with Load([receiver.url], 20) as load:
+            for _ in range(runs):
+                threading.Event().wait(1)
+                kill_whole(own_cluster)
+                own_cluster.process.start()
+        never_told = lost(provider, load.sent, FIRST)
+        wait_until(lambda: receiver.metric("wedsync_outbox_depth") == 0, PATIENCE)
+    assert not never_told, f"{len(never_told)} of {len(load.sent)} accepted alerts were never told: {never_told[:10]}"
+    repeats = sum(count for key, count in provider.repeats().items() if not key.startswith("last-resort"))
+    figures.add("PostgreSQL killed whole", "postgresql", runs, repeats=repeats, alerts=len(load.sent))
+    # One sender has at most eight pages of a channel on the wire, and their outcome was not kept.
+    assert repeats <= 8 * runs
 
 
 def test_postgresql_cuts_every_connection(

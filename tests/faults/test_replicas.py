@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from demo.stack.loopback import ADDRESS, free_port
 from tests.faults.figures import Figures
-from tests.faults.process import FIRST, SECOND, FaultyReceiver
+from tests.faults.process import FIRST, SECOND, FaultyReceiver, quiet_policy
 from tests.faults.provider import Call, InsistentSender, Provider
+from tests.faults.storm import RealAlertmanager, distinct, started
 from tests.receiver import alert
 from tests.waiting import wait_until
 from wedsync_core.clock import SystemClock
@@ -126,3 +132,107 @@ def struck(replicas: list[FaultyReceiver], provider: Provider, title: str, *, pa
     InsistentSender(replicas[0].url).alerts(told)
     wait_until(lambda: bool(hit), PAGED_WITHIN)
     return hit[0]
+
+
+def test_two_replicas_never_exceed_one_persons_limit(
+    tmp_path: Path, postgres_database: str, provider: Provider, runs: int, figures: Figures
+) -> None:
+    """Both have pages for the same person and channel at the same moment, again and again."""
+    limit, per, incidents = 5, 4.0, 40
+
+    def limited(document: dict[str, Any]) -> None:
+        quiet_policy(document)
+        document["channels"]["pager"]["limit"] = {"messages": limit, "per": f"{per:g}s"}
+
+    with both(tmp_path, postgres_database, provider, limited) as replicas:
+        for number in range(min(runs, 10)):
+            provider.forget()
+            titles = [f"limit {number} of {one}-" for one in range(incidents)]
+            with ThreadPoolExecutor(incidents) as alertmanagers:
+                for position, title in enumerate(titles):
+                    told = alert(title, starts_at=CLOCK.now(), summary=title, severity="critical", service=title)
+                    alertmanagers.submit(InsistentSender(replicas[position % 2].url).alerts, told)
+            wait_until(lambda: not missing(provider, titles), 2 * PAGED_WITHIN)  # noqa: B023 -- asked now
+            settle(replicas[0])
+            assert not provider.repeats()
+            assert all(mentions(provider, title) == 1 for title in titles), "an incident was named to her twice"
+            assert most_within(provider.calls, per) <= limit
+        assert {call.path[-2:] for call in provider.calls} == {"/0", "/1"} or runs == 1, "one replica sent everything"
+    figures.add("two replicas and one person's limit", "postgresql", min(runs, 10), incidents=incidents)
+
+
+def test_two_replicas_that_compare_at_once_find_each_missed_alert_once(
+    tmp_path: Path,
+    postgres_database: str,
+    provider: Provider,
+    alertmanager_binary: Path,
+    runs: int,
+    figures: Figures,
+) -> None:
+    """Alertmanager holds what it never sent; one replica is killed while they look."""
+    port, missed = free_port(), 20
+
+    def asks(document: dict[str, Any]) -> None:
+        quiet_policy(document)
+        document["alertmanager"] = {"urls": [f"http://{ADDRESS}:{port}"]}
+        document["reconcile"] = {"every": "1s", "grace": "1s"}
+
+    # It knows whom to tell, and nobody listens there.
+    silent = RealAlertmanager(alertmanager_binary, tmp_path / "alertmanager", free_port(), port=port)
+    tries = min(runs, 20)
+    with started(silent.process), both(tmp_path, postgres_database, provider, asks) as replicas:
+        for number in range(tries):
+            storm = [distinct(one, summary=f"missed {number} of {one}-", run=str(number)) for one in range(missed)]
+            for one in storm:
+                one.update(service=f"{one['service']}-{number}", severity="critical")
+            silent.post(storm, starts_at=CLOCK.now() - timedelta(seconds=10), lasting=timedelta(hours=1))
+            if number % 2:
+                replicas[number // 2 % 2].kill()
+                replicas[number // 2 % 2].start()
+            titles = [one["summary"] for one in storm]
+            assert provider.wait_for(lambda _calls: not missing(provider, titles), 2 * PAGED_WITHIN), (  # noqa: B023 -- asked now
+                f"lost: {missing(provider, titles)}; told: {[call.subject for call in provider.calls][-30:]}"
+            )
+        settle(replicas[0])
+        ours = [call for call in provider.calls if "missed" in call.subject]
+        assert len({call.key for call in ours}) == tries * missed, "an incident was opened twice"
+        repeats = sum(provider.repeats().values())
+    figures.add("two replicas compare at once", "postgresql", tries, repeats=repeats, alerts=tries * missed)
+    assert repeats <= tries
+
+
+@contextmanager
+def both(
+    folder: Path, database: str, provider: Provider, change: Callable[[dict[str, Any]], None]
+) -> Iterator[list[FaultyReceiver]]:
+    """Run two replicas with other settings than most of these tests."""
+    replicas = [
+        FaultyReceiver(folder / str(number), database, f"{provider.url}/{number}", change=change, armable=False)
+        for number in range(2)
+    ]
+    try:
+        for replica in replicas:
+            replica.start()
+        yield replicas
+    finally:
+        for replica in replicas:
+            replica.kill()
+
+
+def mentions(provider: Provider, title: str) -> int:
+    """How many messages name an incident."""
+    return sum(title in json.dumps(call.content) for call in provider.calls)
+
+
+def missing(provider: Provider, titles: Sequence[str]) -> list[str]:
+    said = json.dumps([call.content for call in provider.calls])
+    return [title for title in titles if title not in said]
+
+
+def most_within(calls: Sequence[Call], seconds: float) -> int:
+    """Return the largest number of calls in any such span.
+
+    A slot is free again so long after its message was over, which is later than when it came.
+    """
+    moments = sorted(call.at for call in calls)
+    return max(sum(first <= at < first + seconds for at in moments) for first in moments)
