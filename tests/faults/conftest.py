@@ -1,11 +1,14 @@
 """A provider that outlives what is killed, and how often each fault is tried."""
 
 import os
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from demo.stack import binaries, programs
 from demo.stack.loopback import free_port
 from demo.stack.postgres import PostgresCluster
 from tests.faults.figures import Figures
@@ -41,3 +44,13 @@ def postgres_cluster(postgres_programs: Path, tmp_path_factory: pytest.TempPathF
     log = tmp_path_factory.mktemp("durable-postgresql") / "postgresql.log"
     with PostgresCluster(postgres_programs, free_port(), log) as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def packaged_alertmanager() -> Path:
+    """The Alertmanager that this machine's own release packages: 0.25 on Debian 12, the oldest one that is served."""
+    collection = binaries.Collection(
+        binaries.default_folder(os.environ), report=lambda line: print(line, file=sys.stderr), search_path=""
+    )
+    packaged = replace(programs.ALERTMANAGER, name="packaged-alertmanager", release=None)
+    return collection.obtain(packaged).executables["alertmanager"]

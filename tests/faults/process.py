@@ -17,7 +17,7 @@ from demo.stack.processes import Process
 from tests.receiver import ROOT, TOKENS
 from tests.waiting import wait_until
 
-STARTS_WITHIN = 40.0
+STARTS_WITHIN = 120.0
 FIRST, SECOND = "noor", "tomasz"
 """Who is told at once, and who ``SECOND_STEP`` seconds later."""
 SECOND_STEP = 1

@@ -78,10 +78,13 @@ class Relay:
 
     def _accept(self) -> None:
         near, _ = self._listener.accept()
-        if self._cut.is_set():
+        try:
+            if self._cut.is_set():
+                raise ConnectionRefusedError
+            far = socket.create_connection(self._target, timeout=1)
+        except OSError:
             near.close()
             return
-        far = socket.create_connection(self._target, timeout=1)
         self._peer |= {near: far, far: near}
         for one in (near, far):
             self._selector.register(one, selectors.EVENT_READ)

@@ -203,20 +203,25 @@ def test_the_receiver_is_away_for_an_alerts_whole_life(chain: Chain, provider: P
             wait_until(lambda number=number: told_of(provider, f"Brief{number}"), PATIENCE)  # type: ignore[misc]
 
 
+def silence(alertmanager: RealAlertmanager, name: str) -> None:
+    """Have an Alertmanager say nothing of an alert for an hour."""
+    body = {
+        "matchers": [{"name": "alertname", "value": name, "isRegex": False, "isEqual": True}],
+        "startsAt": CLOCK.now().isoformat(),
+        "endsAt": (CLOCK.now() + timedelta(hours=1)).isoformat(),
+        "createdBy": "noor",
+        "comment": "known",
+    }
+    posted = requests.post(f"http://{ADDRESS}:{alertmanager.port}/api/v2/silences", json=body, timeout=10)
+    assert posted.ok, posted.text
+
+
 def test_a_silenced_alert_ends_and_alertmanager_never_says_so(chain: Chain, provider: Provider) -> None:
     failing = rule("UploadsFail", "vector(1)", "critical", **UPLOADS)
     with started(chain.alertmanager.process), started(chain.prometheus(WATCHDOG, failing)) as server:
         chain.receiver.start()
         wait_until(lambda: told_of(provider, "UploadsFail"), PATIENCE)
-        silence = {
-            "matchers": [{"name": "alertname", "value": "UploadsFail", "isRegex": False, "isEqual": True}],
-            "startsAt": CLOCK.now().isoformat(),
-            "endsAt": (CLOCK.now() + timedelta(hours=1)).isoformat(),
-            "createdBy": "noor",
-            "comment": "known",
-        }
-        posted = requests.post(f"http://{ADDRESS}:{chain.alertmanager.port}/api/v2/silences", json=silence, timeout=10)
-        assert posted.ok, posted.text
+        silence(chain.alertmanager, "UploadsFail")
         wait_until(lambda: titled(chain.receiver, "UploadsFail")[0]["suppressed_by"] is not None, PATIENCE)
 
         chain.evaluate(WATCHDOG)
@@ -226,6 +231,41 @@ def test_a_silenced_alert_ends_and_alertmanager_never_says_so(chain: Chain, prov
         listed = chain.receiver.get("/api/monitoring/incidents").json()["incidents"]
         (incident,) = [one for one in listed if "UploadsFail" in one["title"]]
         assert (incident["status"], incident["resolved_by"]) == ("resolved", "reconciler")
+
+
+def test_the_alertmanager_that_debian_packages(
+    tmp_path: Path, database_url: str, provider: Provider, packaged_alertmanager: Path
+) -> None:
+    """0.25 on Debian 12, with the shipped routes: it sends, is asked, is silenced, and sends the end."""
+    port = free_port()
+
+    def asks(document: dict[str, Any]) -> None:
+        one_step(document)
+        document["alertmanager"] = {"urls": [f"http://{ADDRESS}:{port}"]}
+        document["reconcile"] = {"every": "1s", "grace": "1s"}
+
+    receiver = FaultyReceiver(tmp_path / "receiver", database_url, provider.url, change=asks, armable=False)
+    alertmanager = RealAlertmanager(packaged_alertmanager, tmp_path / "alertmanager", receiver.port, port=port)
+    receiver.start()
+    try:
+        with started(alertmanager.process):
+            failing = {"alertname": "UploadsFail", "severity": "critical", **UPLOADS}
+            other = {**failing, "alertname": "PaymentsFail", "service": "payment", "affects": "payment"}
+            began = CLOCK.now()
+            alertmanager.post([failing, other], starts_at=began, lasting=timedelta(hours=1))
+            wait_until(lambda: told_of(provider, "UploadsFail") and told_of(provider, "PaymentsFail"), PATIENCE)
+            silence(alertmanager, "PaymentsFail")
+            wait_until(lambda: titled(receiver, "PaymentsFail")[0]["suppressed_by"] is not None, PATIENCE)
+            alertmanager.post([failing], starts_at=began, lasting=timedelta(seconds=-1))
+            wait_until(lambda: _heard_the_end(receiver), PATIENCE)
+            answer = requests.get(f"http://{ADDRESS}:{port}/api/v2/status", timeout=10).json()
+            print(f"Alertmanager {answer['versionInfo']['version']} on the wire")
+    finally:
+        receiver.kill()
+
+
+def _heard_the_end(receiver: FaultyReceiver) -> bool:
+    return receiver.metric('wedsync_alerts_received_total{status="resolved"}') >= 1
 
 
 def test_one_of_a_pair_of_alertmanagers_dies_while_sending(
