@@ -13,6 +13,7 @@ from webhook_receiver.sources.contract import (
     Evaluated,
     Fired,
     Matcher,
+    Sample,
     Silence,
     SourceRefused,
     Sources,
@@ -118,6 +119,7 @@ class FakePrometheus:
     pending: list[dict[str, str]] = field(default_factory=list)
     history: list[Fired] = field(default_factory=list)
     jobs_down: set[str] = field(default_factory=set)
+    samples: list[Sample] = field(default_factory=list)
     down: bool = False
     watchdog: bool = True
     asked: list[tuple[datetime, datetime]] = field(default_factory=list)
@@ -133,6 +135,10 @@ class FakePrometheus:
         self._answer()
         self.asked.append((start, end))
         return [one for one in self.history if one.first_at <= end and one.last_at >= start]
+
+    def recorded(self) -> Sequence[Sample]:
+        self._answer()
+        return list(self.samples)
 
     def up(self, job: str) -> bool:
         self._answer()

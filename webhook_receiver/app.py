@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from flask import Flask
 from prometheus_client import CollectorRegistry
@@ -37,6 +38,11 @@ from webhook_receiver.incidents.api import create_incidents_blueprint
 from webhook_receiver.incidents.metrics import IncidentMetrics
 from webhook_receiver.incidents.presentation import People
 from webhook_receiver.incidents.service import CalendarFacts, Incidents, Parts
+from webhook_receiver.live.api import create_live_blueprint
+from webhook_receiver.live.feed import Feed, Past
+from webhook_receiver.live.hub import Hub
+from webhook_receiver.live.metrics import LiveMetrics
+from webhook_receiver.live.tickets import Tickets
 from webhook_receiver.notify import outbox
 from webhook_receiver.notify.api import create_links_blueprint
 from webhook_receiver.notify.channels import Channel, build_channels
@@ -83,6 +89,8 @@ class Receiver:
     sources: Sources
     watchers: Watchers
     engine: Engine
+    hub: Hub
+    feed: Feed
     lock: InstanceLock | None
 
     def start(self) -> None:
@@ -92,9 +100,13 @@ class Receiver:
         self.watchers.start()
         self.reconciler.start(done=self.ticker.wake)
         self.ticker.start()
+        self.hub.start()
+        self.feed.start()
 
     def stop(self) -> None:
         """Stop the loops and let what is on the wire finish."""
+        self.feed.stop()
+        self.hub.stop()
         self.ticker.stop()
         self.reconciler.stop()
         self.delivery.stop()
@@ -261,6 +273,18 @@ def build_receiver(
     )
 
     people = People(settings.people, settings.roles)
+    tokens = Tokens({Role(name): path for name, path in settings.access.token_files.items()})
+    live_metrics = LiveMetrics(registry)
+    hub = Hub(past=Past(database, people).between, most=settings.live.most_listeners, clock=time, metrics=live_metrics)
+    feed = Feed(
+        database=database,
+        prometheus=asked.prometheus,
+        hub=hub,
+        people=people,
+        metrics_every=settings.live.metrics_every,
+        clock=time,
+        metrics=live_metrics,
+    )
 
     def ready() -> None:
         engine.check()
@@ -269,7 +293,7 @@ def build_receiver(
 
     app = create_service(
         NAME,
-        tokens=Tokens({Role(name): path for name, path in settings.access.token_files.items()}),
+        tokens=tokens,
         registry=registry,
         blueprints=(
             create_alerts_blueprint(
@@ -294,12 +318,19 @@ def build_receiver(
             create_oncall_blueprint(
                 settings=settings, database=database, on_call=on_call, reviewer=reviewer, clock=time
             ),
+            create_live_blueprint(
+                hub=hub,
+                tickets=Tickets(database, time),
+                tokens=tokens,
+                origins=origins_of(settings),
+                metrics=live_metrics,
+            ),
         ),
         ready=ready,
     )
     refuse_writes(app, engine.check)
     trace_service(app, NAME, settings.otlp_endpoint)
-    return Receiver(app, database, ticker, delivery, reconciler, weddings, asked, watchers, engine, lock)
+    return Receiver(app, database, ticker, delivery, reconciler, weddings, asked, watchers, engine, hub, feed, lock)
 
 
 def _oncall(
@@ -351,3 +382,9 @@ def open_delivery(
 def sources_of(settings: Settings) -> Sources:
     """Return the Alertmanagers and the Prometheus of the settings."""
     return Sources(HttpAlertmanagers(settings.alertmanager.urls), HttpPrometheus(settings.prometheus.url))
+
+
+def origins_of(settings: Settings) -> frozenset[str]:
+    """Return the origins whose pages may listen: the receiver's own and those of the settings."""
+    own = urlsplit(settings.receiver.url)
+    return frozenset({f"{own.scheme}://{own.netloc}".lower(), *(origin.lower() for origin in settings.live.origins)})

@@ -333,3 +333,13 @@ LEASES = Table(
     Column("until", UtcDateTime, nullable=False),
 )
 """Duties that one replica at a time does for all."""
+
+LIVE_TICKETS = Table(
+    "live_tickets",
+    METADATA,
+    Column("digest", String(64), primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Index("ix_live_tickets_expires_at", "expires_at"),
+)
+"""Tickets for the WebSocket that nobody has used yet, by their digests."""

@@ -83,6 +83,15 @@ class Fired:
     last_at: datetime
 
 
+@dataclass(frozen=True)
+class Sample:
+    """The present value of a recorded series. ``labels`` are without the name."""
+
+    name: str
+    labels: Mapping[str, str]
+    value: float
+
+
 class Alertmanagers(Protocol):
     """All the Alertmanagers of the settings; one that answers speaks for all."""
 
@@ -109,6 +118,9 @@ class Prometheus(Protocol):
 
     def fired(self, start: datetime, end: datetime) -> Sequence[Fired]:
         """Return what fired in a past span; raises SourceUnavailable."""
+
+    def recorded(self) -> Sequence[Sample]:
+        """Return what the recording rules have made of the present; raises SourceUnavailable."""
 
     def up(self, job: str) -> bool:
         """Return whether every target of a job answers; raises SourceUnavailable."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from typing import Any
 
-from webhook_receiver.sources.contract import Evaluated, Fired, SourceRefused, SourceUnavailable
+from webhook_receiver.sources.contract import Evaluated, Fired, Sample, SourceRefused, SourceUnavailable
 from webhook_receiver.sources.wire import ask
 from wedsync_core.jsontext import encodable
 
 FIRING = 'ALERTS{alertstate="firing"}'
+RECORDED = '{__name__=~"[^:]+:[^:]+:[^:]+",__name__!~".+(_bucket:.+|:threshold|:threshold_in_force)"}'
+"""Recorded series by their naming convention; neither buckets nor thresholds, which are for other rules."""
 STEP = timedelta(seconds=15)
 MOST_POINTS = 10_000
 """Prometheus refuses more than 11,000 points a series."""
@@ -55,6 +58,11 @@ class HttpPrometheus:
             for begun, ended in _lives(sorted(points))
         ]
 
+    def recorded(self) -> Sequence[Sample]:
+        """Return the present values of the recording rules, those that are numbers; raises SourceUnavailable."""
+        samples = (_sample(series) for series in self._ask("/query", {"query": RECORDED}))
+        return [sample for sample in samples if isfinite(sample.value)]
+
     def up(self, job: str) -> bool:
         """Return whether a job has targets and all of them answer; raises SourceUnavailable."""
         quoted = job.replace("\\", "\\\\").replace('"', '\\"')
@@ -98,6 +106,14 @@ def _lives(points: Sequence[float]) -> Iterator[tuple[datetime, datetime]]:
 def _life(begun: float, ended: float) -> tuple[datetime, datetime]:
     """Return a life's bounds: its first sample lies in the step that ends at the first point."""
     return datetime.fromtimestamp(begun, UTC) - STEP, datetime.fromtimestamp(ended, UTC)
+
+
+def _sample(series: Any) -> Sample:
+    labels = _labels(series)
+    try:
+        return Sample(encodable(series["metric"]["__name__"]), labels, float(_value(series)))
+    except (KeyError, TypeError, ValueError) as error:
+        raise SourceUnavailable("Prometheus answered a series without a name or a number") from error
 
 
 def _labels(series: Any) -> dict[str, str]:

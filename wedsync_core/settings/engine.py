@@ -123,3 +123,12 @@ class SuppressionSettings(Section):
     """What is recorded in silence."""
 
     rules: list[SuppressionRule] = []
+
+
+class LiveSettings(Section):
+    """Who may listen to what changes, and how often recorded metrics are told."""
+
+    origins: list[Annotated[str, Field(pattern=r"^https?://[^/\s]+$")]] = []
+    """Other origins than the receiver's own whose pages may listen."""
+    most_listeners: Annotated[int, Field(ge=1, le=5000)] = 800
+    metrics_every: Duration = timedelta(seconds=5)

@@ -14,6 +14,7 @@ from wedsync_core.settings.engine import (
     AcknowledgeLinks,
     EscalationSettings,
     IncidentSettings,
+    LiveSettings,
     ReconcileSettings,
     SuppressionSettings,
     WatchdogSettings,
@@ -131,6 +132,7 @@ class Settings(Section):
     watchdog: WatchdogSettings = WatchdogSettings()
     suppression: SuppressionSettings = SuppressionSettings()
     acknowledge_links: AcknowledgeLinks | None = None
+    live: LiveSettings = LiveSettings()
     otlp_endpoint: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -1,0 +1,1 @@
+"""What changes, told to whoever listens on a WebSocket, as it changes."""
