@@ -60,7 +60,7 @@ def create_live_blueprint(
         return json_response(answer, 201)
 
     @room.get("")
-    @operation("Says that the WebSocket is spoken here", set())
+    @operation("Says that the WebSocket is spoken here", VIEWERS)
     def explain() -> Response:
         raise UpgradeNeeded("this address speaks WebSocket", headers={"Upgrade": "websocket"})
 

@@ -132,3 +132,9 @@ class LiveSettings(Section):
     """Other origins than the receiver's own whose pages may listen."""
     most_listeners: Annotated[int, Field(ge=1, le=5000)] = 800
     metrics_every: Duration = timedelta(seconds=5)
+
+    @model_validator(mode="after")
+    def _not_all_the_time(self) -> Self:
+        if not timedelta(seconds=1) <= self.metrics_every <= timedelta(minutes=5):
+            raise ValueError("metrics_every must be 1s to 5m")
+        return self

@@ -217,6 +217,8 @@ def test_the_calls_of_an_outsider_open_nothing(saturday_desk: Desk) -> None:
         ("GET", "/oncall/overrides"): {"viewer", "responder", "admin"},
         ("POST", "/oncall/overrides"): {"responder", "admin"},
         ("DELETE", "/oncall/overrides/1"): {"responder", "admin"},
+        ("POST", "/ws/tickets"): {"viewer", "responder", "admin"},
+        ("GET", "/ws"): {"viewer", "responder", "admin"},
         ("GET", "/openapi.json"): {"viewer", "ingest", "responder", "admin"},
         ("GET", "/docs"): {"viewer", "ingest", "responder", "admin"},
     }
