@@ -137,7 +137,8 @@ class Collection:
     def _unpack_packages(self, program: Program, apt: debian.PrivateApt, into: Path) -> None:
         available = apt.candidates(*program.packages)
         wanted = [name for name in program.packages if name in available] or list(program.packages[:1])
-        if program.release is None:
+        if program.inside != ".":
+            # It stays as it was packaged, with its libraries.
             needed = apt.needed_for(wanted[0])
             libraries = [name for name in needed if name.startswith("lib") and not name.startswith(_NOT_NEEDED)]
             apt.unpack([wanted[0], *libraries], into)
