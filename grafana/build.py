@@ -7,6 +7,7 @@ from typing import Final
 
 import yaml
 
+from grafana.errors import errors_board
 from grafana.overview import overview
 from grafana.sdk import JSONEncoder
 
@@ -17,7 +18,7 @@ DASHBOARDS: Final = ROOT / "grafana" / "dashboards"
 def dashboards() -> dict[Path, str]:
     """Return the text of every dashboard file. The same code and wedsync.yml always give the same text."""
     settings = yaml.safe_load((ROOT / "wedsync.yml").read_text(encoding="utf-8"))
-    made = {"overview.json": overview(console_url=settings["receiver"]["public_url"])}
+    made = {"overview.json": overview(console_url=settings["receiver"]["public_url"]), "errors.json": errors_board()}
     return {
         DASHBOARDS / name: json.dumps(model, cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
         for name, model in made.items()

@@ -16,8 +16,9 @@ from grafana.queries import DATASOURCE_INTERVAL, PanelQuery, UnknownVariable, pa
 from grafana.schema import UNITS
 
 OVERVIEW: dict[str, Any] = json.loads((DASHBOARDS / "overview.json").read_text(encoding="utf-8"))
-PANELS = list(panels_of(OVERVIEW))
-QUERIES = queries_of(OVERVIEW)
+ERRORS: dict[str, Any] = json.loads((DASHBOARDS / "errors.json").read_text(encoding="utf-8"))
+PANELS = [*panels_of(OVERVIEW), *panels_of(ERRORS)]
+QUERIES = [*queries_of(OVERVIEW), *queries_of(ERRORS)]
 TEMPLATED = {"type": "prometheus", "uid": "${datasource}"}
 
 # Ids are part of links to a panel: https://…/d/wedsync-overview?viewPanel=201. One that is gone is never used again.
@@ -40,6 +41,10 @@ NO_LIMIT = {
     "Error reports that did not get in": "any at all is worth a look",
     "Pages by channel": "each outcome means something else",
     "Messages from Alertmanager": "each outcome means something else",
+    "New groups by severity": "one may be everything, or nothing",
+    "Groups by state": "each state means something else",
+    "Turns": "each turn means something else",
+    "Rows let go": "as many as came in, in the long run",
     "Weddings known": "how many there should be is not known here",
 }
 
@@ -92,10 +97,10 @@ def selectors(expression: str) -> Iterator[Any]:
     return (node for node in nodes(expression) if isinstance(node, promql.VectorSelector))
 
 
-def test_the_address_in_every_alert_is_this_dashboard() -> None:
+def test_the_address_in_every_alert_is_a_dashboard() -> None:
     assert OVERVIEW["uid"] == UID == "wedsync-overview"
     addresses = {rule["annotations"]["dashboard_url"] for rule in RULES if "alert" in rule}
-    assert addresses == {f"/d/{UID}"}
+    assert addresses == {f"/d/{UID}", f"/d/{ERRORS['uid']}"}
 
 
 def test_it_is_read_only_and_speaks_utc() -> None:
@@ -103,6 +108,24 @@ def test_it_is_read_only_and_speaks_utc() -> None:
     assert (OVERVIEW["timezone"], OVERVIEW["refresh"]) == ("utc", "10s")
     assert OVERVIEW["title"] == "WedSync: are weddings safe right now?"
     assert "id" not in OVERVIEW, "the id is the database's, and makes provisioning fail"
+
+
+def test_the_dashboard_of_errors_is_one_of_the_house() -> None:
+    assert (ERRORS["uid"], ERRORS["editable"], ERRORS["timezone"]) == ("wedsync-errors", False, "utc")
+    assert "id" not in ERRORS
+    ids = [panel["id"] for panel in ERRORS["panels"]]
+    assert len(ids) == len(set(ids))
+    assert set(ids) == {*range(1, 5), *range(1001, 1007), 1101, 1102, 1201, 1202, *range(1301, 1304)}
+    assert "Errors" in {link["title"] for link in OVERVIEW["links"]}
+    (variable,) = [one for one in ERRORS["templating"]["list"] if one["name"] != "datasource"]
+    assert (variable["name"], variable["datasource"], variable["allValue"]) == ("service", TEMPLATED, ".*")
+
+
+@pytest.mark.parametrize("board", [OVERVIEW, ERRORS], ids=["overview", "errors"])
+def test_panels_of_a_board_lie_side_by_side(board: dict[str, Any]) -> None:
+    for one, other in combinations([panel["gridPos"] for panel in board["panels"]], 2):
+        across = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
+        assert across or one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
 
 
 def test_it_was_not_exported_for_sharing() -> None:
@@ -220,9 +243,10 @@ def labels_kept(expression: str) -> set[str]:
 
 
 def test_every_variable_that_is_used_exists_and_back() -> None:
-    used = variables_in([query.template for query in QUERIES])
-    own = {variable["name"] for variable in OVERVIEW["templating"]["list"]} - {"datasource"}
-    assert used - {"__rate_interval"} == own
+    for board in (OVERVIEW, ERRORS):
+        used = variables_in([query.template for query in queries_of(board)])
+        own = {variable["name"] for variable in board["templating"]["list"]} - {"datasource"}
+        assert used - {"__rate_interval"} == own
 
 
 def test_an_unknown_variable_is_noticed() -> None:

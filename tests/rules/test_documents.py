@@ -37,6 +37,7 @@ TYPES = {
 }
 # Series that only a person looks at, in a runbook.
 ONLY_IN_RUNBOOKS = {"prometheus_rule_group_last_duration_seconds", "prometheus_rule_group_interval_seconds"}
+DASHBOARDS = {"errors": "/d/wedsync-errors"}
 RISKS = ["wedding_day", "weekend", "peak_season", "normal"]
 
 
@@ -60,7 +61,7 @@ def test_an_alert_says_what_people_and_the_receiver_need(alert: dict[str, Any]) 
     assert set(affected) <= WEDDING_WORKFLOWS | {"wedding_workflows", "web", "monitoring", "{{ $labels.workflow }}"}
     assert {"summary", "description", "runbook_url", "dashboard_url"} == annotations.keys()
     assert annotations["runbook_url"] == f"{RUNBOOKS}{alert['alert']}.md"
-    assert annotations["dashboard_url"] == "/d/wedsync-overview"
+    assert annotations["dashboard_url"] == DASHBOARDS.get(alert["area"], "/d/wedsync-overview")
 
 
 def test_an_alert_names_its_service(alert: dict[str, Any]) -> None:
