@@ -196,7 +196,11 @@ def build_receiver(
         episodes=episodes,
         receivers=settings.alertmanager.receivers,
         # Two passes, give or take: one that was woken early is not the second look that absence needs.
-        patience=Patience(grace=settings.reconcile.grace, absent=settings.reconcile.every / 2),
+        patience=Patience(
+            grace=settings.reconcile.grace,
+            undelivered=settings.reconcile.undelivered_after,
+            absent=settings.reconcile.every / 2,
+        ),
         reopen_window=settings.incidents.reopen_window,
         clock=time,
         metrics=reconcile_metrics,

@@ -53,6 +53,8 @@ class View:
     exporters_up: bool
     doubt: str
     """Why Prometheus' silence about an alert proves nothing; empty: it does prove."""
+    undelivered_since: datetime | None = None
+    """Since when no Alertmanager has given a sign of life; None: one has answered."""
     _by_name: dict[str, list[Mapping[str, str]]] = field(default_factory=dict)
     _exact: set[frozenset[tuple[str, str]]] = field(default_factory=set)
 
@@ -143,6 +145,8 @@ class Correction(StrEnum):
     RECONCILED = "reconciled"
     """Over, and nobody told us."""
     MISSED = "missed"
+    UNDELIVERED = "undelivered"
+    """It fires in Prometheus, and no Alertmanager is there to say so."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +166,8 @@ class Patience:
 
     grace: timedelta
     """An alert this young may still be on its way to us, and a closing this young to Alertmanager."""
+    undelivered: timedelta
+    """After so long without an Alertmanager, what fires in Prometheus is told from there."""
     absent: timedelta
     """Absent in two passes this far apart is absent."""
 
@@ -234,6 +240,17 @@ def judge_unknown(upstream: UpstreamAlert, last: Remembered | None, view: View, 
     if upstream.suppressed:
         return Verdict(Correction.SUPPRESSED, state_of(upstream))
     return Verdict(Correction.OPENED, "alertmanager_holds_it_active")
+
+
+def undelivered(view: View, patience: Patience) -> list[Mapping[str, str]]:
+    """Return the labels of all that fires in Prometheus, once no Alertmanager has been there to deliver it for long.
+
+    What is silenced or inhibited cannot be known then: a page too many rather than one too few.
+    """
+    since = view.undelivered_since
+    if view.evaluated is None or since is None or view.asked_at - since < patience.undelivered:
+        return []
+    return [one.labels for one in view.evaluated if one.firing and one.labels.get("alertname") != WATCHDOG]
 
 
 def state_of(upstream: UpstreamAlert) -> str:

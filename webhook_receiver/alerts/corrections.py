@@ -15,6 +15,7 @@ from webhook_receiver.alerts.comparison import (
     judge_open,
     judge_unknown,
     state_of,
+    undelivered,
 )
 from webhook_receiver.alerts.contract import WATCHDOG, NotUnderstood, Sighting, read_alert
 from webhook_receiver.alerts.episode import RECORDED_ONLY, Heard, Move, Remembered, decide
@@ -70,7 +71,7 @@ class Corrections:
         corrected = 0
         for start in range(0, len(wrong), PER_TRANSACTION):
             corrected += self._correct(sorted(wrong[start : start + PER_TRANSACTION]), view)
-        return corrected
+        return corrected + self._deliver(view, [one.labels for one in open_ones])
 
     def believe_unanswered(self) -> int:
         """Open what nobody confirmed or denied in time: a page too many is better than none. Returns how many."""
@@ -86,6 +87,25 @@ class Corrections:
                 reason = "nobody_answered_in_time"
                 self._episodes.place(transaction, one, _sighting_of_row(one), reason, Told(ALERTMANAGER, now))
         return len(due)
+
+    def _deliver(self, view: View, known: Sequence[Mapping[str, str]]) -> int:
+        """Open what fires in Prometheus and has no episode, while no Alertmanager is there; returns how many."""
+        new = [one for labels in undelivered(view, self._patience) if (one := _undelivered(labels, view, known))]
+        opened = 0
+        for start in range(0, len(new), PER_TRANSACTION):
+            piece = new[start : start + PER_TRANSACTION]
+            with self._database.write() as transaction:
+                self._episodes.hold_places(transaction)
+                last = store.remembered(transaction, [one.fingerprint for one in piece])
+                for sighting in piece:
+                    before = last.get(sighting.fingerprint)
+                    if before is None or not before.firing:
+                        told = Told(ACTOR, self._clock.now())
+                        decision = decide(sighting, before, self._heard(view))
+                        self._episodes.apply(transaction, sighting, before, decision, told)
+                        opened += 1
+        self._metrics.corrections.labels(Correction.UNDELIVERED.value).inc(opened)
+        return opened
 
     def _may_be_ours(self, alert: UpstreamAlert, known: set[str]) -> bool:
         return (
@@ -226,6 +246,31 @@ def sighting_of(upstream: UpstreamAlert, now: datetime) -> Sighting | None:
         return read_alert(alert, now)
     except NotUnderstood:
         return None
+
+
+def _undelivered(labels: Mapping[str, str], view: View, known: Sequence[Mapping[str, str]]) -> Sighting | None:
+    """Return an alert that only Prometheus tells of as intake would read it; None: it is known, or opens nothing.
+
+    Known is one whose labels an open episode has all: on the way to Alertmanager external ones may be added.
+    """
+    name = labels.get("alertname", "an alert")
+    alert = {
+        "status": "firing",
+        "labels": dict(labels),
+        "annotations": {
+            "summary": f"{name} fires in Prometheus, and no Alertmanager delivers it",
+            "description": "It was read from Prometheus: silences and inhibitions could not be looked at.",
+        },
+        "startsAt": format_timestamp(view.asked_at),
+    }
+    try:
+        sighting = read_alert(alert, view.asked_at)
+    except NotUnderstood:
+        return None
+    kept = redacted(sighting).labels
+    if kept.get("severity") in RECORDED_ONLY or any(kept.items() <= one.items() for one in known):
+        return None
+    return sighting
 
 
 def _sighting_of_row(known: Remembered) -> Sighting:

@@ -55,7 +55,8 @@ class Decision:
 class IncidentState:
     """What counts of the incident that an episode is part of."""
 
-    critical: bool
+    grave: bool
+    """Critical or high: too much to be ended by a word alone."""
     resolved_at: datetime | None
     resolved_by: str | None
 
@@ -184,7 +185,7 @@ def _doubt(known: Remembered, heard: Heard) -> str:
     if not heard.complete:
         return "told_in_a_cut_message"
     incident = known.incident
-    if incident is not None and incident.resolved_at is None and incident.critical:
+    if incident is not None and incident.resolved_at is None and incident.grave:
         # A dead Prometheus ends its alerts too, four resend delays later: the word alone proves nothing.
-        return "critical_needs_evidence"
+        return "grave_needs_evidence"
     return ""

@@ -53,6 +53,7 @@ _FIRING_IN = select(
 ).where(EPISODES.c.incident_id == bindparam("incident"), _FIRING)
 _UPDATE = update(EPISODES).where(EPISODES.c.id == bindparam("episode"))
 _COUNT_SIGHTING = _UPDATE.values(sightings=EPISODES.c.sightings + 1)
+_GRAVE = (Severity.CRITICAL.value, Severity.HIGH.value)
 
 
 def remembered(connection: Connection, fingerprints: Iterable[str]) -> dict[str, Remembered]:
@@ -249,7 +250,7 @@ def _remembered(row: Row[Any]) -> Remembered:
     incident = None
     if row.incident_id is not None:
         over_at = row.over_at if row.status == "resolved" else None
-        incident = IncidentState(row.severity == Severity.CRITICAL.value, over_at, row.resolved_by)
+        incident = IncidentState(row.severity in _GRAVE, over_at, row.resolved_by)
     return Remembered(
         episode_id=row.id,
         fingerprint=row.fingerprint,

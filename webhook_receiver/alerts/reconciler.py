@@ -150,7 +150,8 @@ class Reconciler:
         evaluated = answers.evaluated
         with self._database.read() as transaction:
             state = store.reconcile_state(transaction)
-            seen = state.get("watchdog_seen", False) or store.watchdog_last_seen(transaction) is not None
+            heard = store.watchdog_last_seen(transaction)
+        seen = state.get("watchdog_seen", False) or heard is not None
         seen = seen or (evaluated is not None and has_watchdog(evaluated))
         before = Health(_moment(state.get("lost_at")), _moment(state.get("back_at")))
         answered = state.get("answered", False)
@@ -161,6 +162,10 @@ class Reconciler:
             "lost_at": _text(health.lost_at),
             "back_at": _text(health.back_at),
         }
+        silent_since = None
+        if answers.alerts is None:
+            silent_since = _moment(state.get("alertmanager_silent_since")) or asked_at
+        learned["alertmanager_silent_since"] = _text(silent_since)
         if evaluated is not None and not seen and "without_watchdog" not in state:
             learned["without_watchdog"] = _text(asked_at)
             self._log.warning("prometheus_has_no_watchdog", meaning="its word alone ends critical incidents")
@@ -174,7 +179,9 @@ class Reconciler:
             with self._database.write() as transaction:
                 store.change_reconcile_state(transaction, learned, asked_at)
         doubt = doubt_of(health, evaluated, asked_at)
-        return View(asked_at, answers.alerts, evaluated, answers.exporters_up, doubt), state
+        # It may deliver and not answer: its messages are a sign of life too.
+        undelivered = max(silent_since, heard or silent_since) if silent_since else None
+        return View(asked_at, answers.alerts, evaluated, answers.exporters_up, doubt, undelivered), state
 
     def _look(self, state: Mapping[str, Any], evaluated: Sequence[Evaluated], asked_at: datetime) -> int:
         try:

@@ -82,6 +82,8 @@ class ReconcileSettings(Section):
     """An alert this young may still be on its way to us."""
     look_back: Duration = timedelta(hours=6)
     """After an outage of ours, alerts that lived and died are looked for this far back at most."""
+    undelivered_after: Annotated[Duration, Field(ge=timedelta(seconds=30))] = timedelta(minutes=2)
+    """So long without a sign of any Alertmanager, and what fires in Prometheus is told from there."""
 
     @model_validator(mode="after")
     def _often_enough(self) -> Self:

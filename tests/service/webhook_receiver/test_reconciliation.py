@@ -8,6 +8,7 @@ import pytest
 
 from tests.cast import SATURDAY
 from tests.receiver import Desk, alert, open_desk
+from webhook_receiver.alerts.contract import fingerprint_of
 from webhook_receiver.sources.contract import Matcher, Silence
 
 UPLOADS: dict[str, Any] = {
@@ -124,7 +125,21 @@ def test_an_end_that_prometheus_contradicts_is_dropped(desk: Desk, state: str) -
     assert desk.metric("wedsync_reconcile_corrections_total", kind="stands") == 1
 
 
-def test_what_is_not_critical_ends_at_once(desk: Desk) -> None:
+@pytest.mark.parametrize("prometheus_lives", [True, False])
+def test_a_high_incident_too_outlives_the_prometheus_that_raised_it(desk: Desk, *, prometheus_lives: bool) -> None:
+    """Its rule says critical, its workflow is none of a wedding's: high. The word of a dead Prometheus ends it not."""
+    high = fires(alertname="BackupFailing", service="blog", type="other", affects="")
+    desk.alerts(high)
+    assert [incident["severity"] for incident in active(desk)] == ["high"]
+    desk.upstream.prometheus.down = not prometheus_lives
+    desk.clock.advance(seconds=240)
+    desk.alerts(over(high, desk.clock.now()))
+    desk.pass_minutes(3)
+
+    assert bool(active(desk)) is not prometheus_lives
+
+
+def test_what_is_neither_critical_nor_high_ends_at_once(desk: Desk) -> None:
     slow = fires(alertname="WorkflowSlow", severity="warning", type="other", affects="", service="blog")
     desk.alerts(slow)
     desk.upstream.prometheus.down = True
@@ -394,3 +409,93 @@ def test_the_look_back_is_bounded(data: tuple[Path, str]) -> None:
 
 def _span(first: int, last: int) -> tuple[datetime, datetime]:
     return SATURDAY + timedelta(minutes=first), SATURDAY + timedelta(minutes=last)
+
+
+# No Alertmanager
+
+
+def dead_alertmanagers(desk: Desk) -> None:
+    """No Alertmanager answers or delivers; Prometheus evaluates on."""
+    desk.upstream.alertmanager.down = True
+    desk.watchdog_heard = False
+
+
+def told_of_uploads(desk: Desk) -> list[str]:
+    return [one.page.subject for one in desk.pager.envelopes if "WorkflowFailing" in one.page.subject]
+
+
+def test_what_fires_while_no_alertmanager_is_there_is_told_from_prometheus(desk: Desk) -> None:
+    dead_alertmanagers(desk)
+    fired = fires(starts_at=SATURDAY)
+    desk.upstream.prometheus.fire(fired["labels"])
+    desk.pass_minutes(1.5)
+    assert told_of_uploads(desk) == []
+
+    desk.pass_minutes(2)
+
+    (incident,) = [one for one in active(desk) if one["service"] == "photos"]
+    assert incident["title"] == "WorkflowFailing fires in Prometheus, and no Alertmanager delivers it"
+    assert incident["severity"] == "critical"
+    assert told_of_uploads(desk)
+    assert desk.metric("wedsync_reconcile_corrections_total", kind="undelivered") == 1
+
+
+def test_the_alertmanager_that_comes_back_tells_nothing_new(desk: Desk) -> None:
+    dead_alertmanagers(desk)
+    fired = fires()
+    fired["fingerprint"] = fingerprint_of(fired["labels"])
+    desk.upstream.prometheus.fire(fired["labels"])
+    desk.pass_minutes(4)
+    (incident,) = [one for one in active(desk) if one["service"] == "photos"]
+    desk.post(f"/incidents/{incident['id']}/acknowledge", {"by": "noor"})
+    desk.turn()
+    desk.pager.forget()
+
+    desk.upstream.alertmanager.down = False
+    desk.watchdog_heard = True
+    desk.alerts(fired)
+    desk.pass_minutes(3)
+
+    assert [one["id"] for one in active(desk) if one["service"] == "photos"] == [incident["id"]]
+    assert told_of_uploads(desk) == []
+    desk.alerts(over(fired, desk.clock.now()))
+    desk.pass_minutes(1)
+    assert [one for one in active(desk) if one["service"] == "photos"] == []
+
+
+def test_it_ends_by_itself_when_prometheus_no_longer_has_it(desk: Desk) -> None:
+    dead_alertmanagers(desk)
+    desk.upstream.prometheus.fire(fires()["labels"])
+    desk.pass_minutes(4)
+    desk.upstream.prometheus.clear(fires()["labels"])
+    desk.upstream.alertmanager.down = False
+    desk.watchdog_heard = True
+    desk.pass_minutes(4)
+    assert [one for one in active(desk) if one["service"] == "photos"] == []
+
+
+def test_what_was_delivered_before_is_not_told_again(desk: Desk) -> None:
+    desk.alerts(fires())
+    desk.turn()
+    desk.pager.forget()
+    dead_alertmanagers(desk)
+    incident = active(desk)[0]["id"]
+    desk.post(f"/incidents/{incident}/acknowledge", {"by": "noor"})
+    desk.pass_minutes(10)
+    assert [one["id"] for one in active(desk) if one["service"] == "photos"] == [incident]
+    assert told_of_uploads(desk) == []
+
+
+def test_an_alertmanager_that_delivers_and_does_not_answer_is_there(desk: Desk) -> None:
+    """Only its API is out of reach: what it silences is not ours to tell."""
+    desk.upstream.alertmanager.down = True
+    desk.upstream.prometheus.fire(fires()["labels"])
+    desk.pass_minutes(6)
+    assert active(desk) == []
+
+
+def test_what_a_rule_only_records_wakes_nobody_from_prometheus_either(desk: Desk) -> None:
+    dead_alertmanagers(desk)
+    desk.upstream.prometheus.fire(fires(severity="info")["labels"])
+    desk.pass_minutes(4)
+    assert [one for one in active(desk) if one["service"] == "photos"] == []

@@ -26,7 +26,7 @@ from webhook_receiver.sources.contract import Evaluated, UpstreamAlert
 
 NOW = SATURDAY + timedelta(hours=1)
 LABELS = {"alertname": "WorkflowFailing", "region": "london"}
-PATIENCE = Patience(grace=timedelta(seconds=45), absent=timedelta(seconds=15))
+PATIENCE = Patience(grace=timedelta(seconds=45), undelivered=timedelta(minutes=2), absent=timedelta(seconds=15))
 WATCHDOG = Evaluated({"alertname": "Watchdog"}, firing=True)
 
 

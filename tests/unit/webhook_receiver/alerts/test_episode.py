@@ -22,8 +22,8 @@ def ago(**span: float) -> datetime:
 
 FIRES = Sighting("abc", True, LABELS, {}, SATURDAY, None, "")
 OVER = replace(FIRES, firing=False, ends_at=NOW)
-CALM = IncidentState(critical=False, resolved_at=None, resolved_by=None)
-GRAVE = replace(CALM, critical=True)
+CALM = IncidentState(grave=False, resolved_at=None, resolved_by=None)
+GRAVE = replace(CALM, grave=True)
 OPEN = Remembered(
     1, "abc", True, LABELS, {}, SATURDAY, (SATURDAY,), SATURDAY, ago(minutes=1), incident_id=1, incident=CALM
 )
@@ -70,7 +70,7 @@ BY_US = replace(PERSON, resolved_by="alertmanager")
             "resolution_older_than_episode",
         ),
         (OVER, OPEN, HEARD, Move.CLOSE, "resolved"),
-        (OVER, replace(OPEN, incident=GRAVE), HEARD, Move.HOLD_RESOLUTION, "critical_needs_evidence"),
+        (OVER, replace(OPEN, incident=GRAVE), HEARD, Move.HOLD_RESOLUTION, "grave_needs_evidence"),
         (OVER, OPEN, replace(HEARD, complete=False), Move.HOLD_RESOLUTION, "told_in_a_cut_message"),
         (OVER, OPEN, replace(HEARD, at=ago(minutes=2)), Move.HOLD_RESOLUTION, "older_than_the_last_sighting"),
     ],
@@ -111,7 +111,7 @@ def test_no_firing_is_ever_dropped(known: Remembered, heard: Heard, starts_at: d
 
 @given(remembered, heards, st.none() | moments)
 def test_no_word_alone_ends_what_is_critical(known: Remembered, heard: Heard, ends_at: datetime | None) -> None:
-    critical = known.incident is not None and known.incident.critical and known.incident.resolved_at is None
+    critical = known.incident is not None and known.incident.grave and known.incident.resolved_at is None
     move = decide(replace(OVER, ends_at=ends_at), known, heard).move
 
     assert move in {Move.IGNORE, Move.CLOSE, Move.HOLD_RESOLUTION, Move.RECORD_END}
