@@ -18,7 +18,7 @@ from wedsync_core.severity import Severity
 from wedsync_core.storage import Database, Transaction
 from wedsync_core.telemetry.logs import get_log
 
-BATCH = 500
+BATCH = 200
 """Tallies in one transaction: some tens of milliseconds in which no other writer of a SQLite file gets on."""
 READ_PATIENCE_SECONDS = 0.25
 """How long a question waits to have the latest counted first."""

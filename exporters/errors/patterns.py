@@ -77,6 +77,17 @@ class Counts:
     total_before: int
 
 
+def candidates(
+    groups: Mapping[int, int], of_groups: Mapping[tuple[str, str], Mapping[int, int]]
+) -> dict[tuple[str, str], Mapping[int, int]]:
+    """Return the values that enough of some group's errors have; how common they are otherwise is not asked yet."""
+    return {
+        (trait, value): having
+        for (trait, value), having in of_groups.items()
+        if value and any(_is_candidate(errors, groups.get(group, 0)) for group, errors in having.items())
+    }
+
+
 def patterns(counts: Counts, most: int = 20) -> list[Pattern]:
     """Return the patterns, the strongest first.
 
@@ -119,6 +130,10 @@ def _pattern(trait: str, value: str, of_groups: Mapping[int, int], counts: Count
     return Pattern(trait, value, support, support / errors, overall, lift, ratio, low, ties)
 
 
+def _is_candidate(errors: int, of_group: int) -> bool:
+    return errors >= FEWEST_ERRORS and errors >= LEAST_SHARE * of_group > 0
+
+
 def _overall(trait: str, value: str, counts: Counts) -> float:
     """Return how common the value is otherwise; never nothing, so that a lift is always a number."""
     now = max(counts.of_all.get((trait, value), 0), 1) / max(counts.total, 1)
@@ -132,5 +147,5 @@ def _ties(of_groups: Mapping[int, int], groups: Mapping[int, int], overall: floa
     for group, errors in ranked:
         share = errors / groups[group] if groups.get(group) else 0.0
         lift = share / overall
-        if errors >= FEWEST_ERRORS and share >= LEAST_SHARE and lift >= LEAST_LIFT:
+        if _is_candidate(errors, groups.get(group, 0)) and lift >= LEAST_LIFT:
             yield Tie(group, errors, share, lift)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from exporters.errors import life_store, tally_store
 from exporters.errors.leveling import WEEKS, GroupLevel, levels
-from exporters.errors.patterns import Counts, Pattern, patterns
+from exporters.errors.patterns import Counts, Pattern, candidates, patterns
 from exporters.errors.tally import DAY, HOUR, MINUTE, TRAITS
 from exporters.errors.tally_store import Window
 from wedsync_core.storage import Transaction
 
-MOST_GROUPS = 100
+MOST_GROUPS = 40
 """Groups in which patterns are looked for: those with the most errors."""
 LISTED = 50
 _WEEK = 7 * DAY
@@ -88,24 +88,31 @@ def find_patterns(transaction: Transaction, window: Window, most: int = 20) -> l
     of_groups: dict[tuple[str, str], dict[int, int]] = {}
     for row in tally_store.traits_of(transaction, sorted(totals), window):
         of_groups.setdefault((row.trait, row.value), {})[row.group_id] = int(row.errors)
+    wanted = candidates(totals, of_groups)
     before = Window(window.since - (window.until - window.since), window.since)
-    now_by, before_by = _by_trait(transaction, window), _by_trait(transaction, before)
     counts = Counts(
         total=tally_store.total(transaction, window, None),
         groups=totals,
-        of_groups=of_groups,
-        of_all=now_by,
-        before=before_by,
+        of_groups=wanted,
+        of_all=_by_trait(transaction, window, wanted),
+        before=_by_trait(transaction, before, wanted),
         total_before=tally_store.total(transaction, before, None),
     )
     return patterns(counts, most)
 
 
-def _by_trait(transaction: Transaction, window: Window) -> dict[tuple[str, str], int]:
+def _by_trait(
+    transaction: Transaction, window: Window, wanted: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], int]:
+    """Count only the values that some group could be tied to: of most traits there are none."""
+    values: dict[str, list[str]] = {}
+    for trait, value in wanted:
+        values.setdefault(trait, []).append(value)
     return {
         (trait, value): errors
         for trait in TRAITS
-        for value, errors in tally_store.errors_by(transaction, trait, window).items()
+        if trait in values
+        for value, errors in tally_store.errors_by(transaction, trait, window, values[trait]).items()
     }
 
 
