@@ -19,6 +19,7 @@ COPY compose/entrypoint.sh compose/probe.py /opt/wedsync/
 COPY wedsync_core /opt/wedsync/wedsync_core
 COPY exporters /opt/wedsync/exporters
 COPY webhook_receiver /opt/wedsync/webhook_receiver
+COPY docs/runbooks /opt/wedsync/docs/runbooks
 # Compiled here: the file system is read-only later.
 RUN /opt/venv/bin/python -m compileall -q /opt/wedsync
 

@@ -122,6 +122,8 @@ class FakePrometheus:
     samples: list[Sample] = field(default_factory=list)
     down: bool = False
     watchdog: bool = True
+    answers: dict[str, list[float]] = field(default_factory=dict)
+    """The values of a query; of any other there are none."""
     asked: list[tuple[datetime, datetime]] = field(default_factory=list)
     """The spans whose history was asked for."""
 
@@ -143,6 +145,10 @@ class FakePrometheus:
     def up(self, job: str) -> bool:
         self._answer()
         return job not in self.jobs_down
+
+    def values(self, query: str) -> Sequence[float]:
+        self._answer()
+        return self.answers.get(query, [])
 
     def fire(self, labels: Mapping[str, str]) -> None:
         self.fires[_identity(labels)] = dict(labels)

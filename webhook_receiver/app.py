@@ -58,6 +58,16 @@ from webhook_receiver.oncall.overrides import Overrides
 from webhook_receiver.oncall.review import Reviewer
 from webhook_receiver.oncall.roster import Roster
 from webhook_receiver.oncall.service import OnCall
+from webhook_receiver.runbooks.actions import Hands
+from webhook_receiver.runbooks.api import create_runbooks_blueprint
+from webhook_receiver.runbooks.carrying import Carrying
+from webhook_receiver.runbooks.ending import Ending
+from webhook_receiver.runbooks.library import open_library
+from webhook_receiver.runbooks.metrics import RunbookMetrics
+from webhook_receiver.runbooks.pipeline import Pipeline
+from webhook_receiver.runbooks.service import Runbooks
+from webhook_receiver.runbooks.starting import Starting
+from webhook_receiver.runbooks.telling import RunNews
 from webhook_receiver.sources.alertmanager import HttpAlertmanagers
 from webhook_receiver.sources.contract import Sources
 from webhook_receiver.sources.prometheus import HttpPrometheus
@@ -66,7 +76,7 @@ from webhook_receiver.suppression.service import Suppression
 from webhook_receiver.suppression.silences import Silences
 from webhook_receiver.ticker import Duty, Ticker
 from wedsync_core.clock import Clock, SystemClock
-from wedsync_core.settings import Settings
+from wedsync_core.settings import EVERYONE, Settings
 from wedsync_core.storage import Database, migrate
 from wedsync_core.telemetry.traces import trace_service
 from wedsync_core.web.application import create_service
@@ -88,6 +98,7 @@ class Receiver:
     calendar: WeddingCalendar | None
     sources: Sources
     watchers: Watchers
+    runbooks: Pipeline
     engine: Engine
     hub: Hub
     feed: Feed
@@ -99,6 +110,7 @@ class Receiver:
             self.calendar.start()
         self.watchers.start()
         self.reconciler.start(done=self.ticker.wake)
+        self.runbooks.start()
         self.ticker.start()
         self.hub.start()
         self.feed.start()
@@ -108,6 +120,7 @@ class Receiver:
         self.feed.stop()
         self.hub.stop()
         self.ticker.stop()
+        self.runbooks.stop()
         self.reconciler.stop()
         self.delivery.stop()
         self.watchers.stop()
@@ -240,6 +253,7 @@ def build_receiver(
         late_after=settings.watchdog.late_after,
         asked_every=settings.reconcile.every,
     )
+    runbooks, run_pipeline = _runbooks(settings, database, asked, facts, telling, time, registry)
     ticker = Ticker(
         (
             # First: what is due is asked by a clock that has just been compared.
@@ -256,6 +270,7 @@ def build_receiver(
             Duty("watchdog", watchdog.look, every=timedelta(seconds=5), alone=True),
             Duty("escalation", escalation.take_due_steps),
             Duty("delivery", delivery.send_due),
+            Duty("runbooks", run_pipeline.tick),
             Duty("old_messages", intake.forget_old_messages, every=timedelta(minutes=10)),
             Duty("oncall_review", reviewer.review, every=timedelta(minutes=10)),
         ),
@@ -319,6 +334,7 @@ def build_receiver(
             create_silences_blueprint(
                 silences=Silences(database=database, alertmanagers=asked.alertmanagers, clock=time)
             ),
+            create_runbooks_blueprint(database=database, runbooks=runbooks, clock=time, wake=run_pipeline.tick),
             create_oncall_blueprint(
                 settings=settings, database=database, on_call=on_call, reviewer=reviewer, clock=time
             ),
@@ -334,7 +350,9 @@ def build_receiver(
     )
     refuse_writes(app, engine.check)
     trace_service(app, NAME, settings.otlp_endpoint)
-    return Receiver(app, database, ticker, delivery, reconciler, weddings, asked, watchers, engine, hub, feed, lock)
+    return Receiver(
+        app, database, ticker, delivery, reconciler, weddings, asked, watchers, run_pipeline, engine, hub, feed, lock
+    )
 
 
 def _oncall(
@@ -351,6 +369,37 @@ def _oncall(
         metrics=metrics,
     )
     return on_call, reviewer
+
+
+def _runbooks(
+    settings: Settings,
+    database: Database,
+    sources: Sources,
+    calendar: CalendarFacts,
+    telling: Telling,
+    clock: Clock,
+    registry: CollectorRegistry,
+) -> tuple[Runbooks, Pipeline]:
+    """Return the runbooks and their loop. How long a step takes is counted by the machine's own seconds."""
+    written, metrics, machine = settings.runbooks, RunbookMetrics(registry), SystemClock()
+    news = RunNews(telling)
+    starting = Starting(settings=written, calendar=calendar, news=news, metrics=metrics)
+    ending = Ending(news, metrics)
+    runbooks = Runbooks(
+        database=database,
+        library=open_library(written, {*settings.roles, EVERYONE}),
+        settings=written,
+        starting=starting,
+        ending=ending,
+        people=settings.people,
+        clock=clock,
+    )
+    hands = Hands(written, sources, clock, machine)
+    carrying = Carrying(database=database, starting=starting, ending=ending, hands=hands, clock=clock)
+    pipeline = Pipeline(
+        database=database, runbooks=runbooks, carrying=carrying, metrics=metrics, clock=clock, machine=machine
+    )
+    return runbooks, pipeline
 
 
 def open_delivery(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from prometheus_client.core import GaugeMetricFamily
@@ -14,10 +14,14 @@ from webhook_receiver.alerts import episode_store as episodes
 from webhook_receiver.alerts import store as alerts
 from webhook_receiver.incidents import store as incidents
 from webhook_receiver.notify import outbox
+from webhook_receiver.runbooks import store as runbooks
+from webhook_receiver.runbooks.run import BAD, GOOD
 from wedsync_core.clock import Clock
 from wedsync_core.problems import Unavailable
 from wedsync_core.severity import Severity
 from wedsync_core.storage import Database
+
+LATELY = timedelta(hours=1)
 
 
 class IncidentCollector(Collector):
@@ -64,11 +68,18 @@ class IncidentCollector(Collector):
             quarantined = alerts.quarantined_count(transaction)
             held = episodes.held_count(transaction)
             watchdog = alerts.watchdog_last_seen(transaction)
+            runs = runbooks.ended_since(transaction, now - LATELY)
         by_severity = GaugeMetricFamily("wedsync_incidents_open", "Incidents not resolved.", labels=["severity"])
         for severity in Severity:
             by_severity.add_metric([severity.value], open_counts.get(severity.value, 0))
+        ended = GaugeMetricFamily(
+            "wedsync_runbook_runs_ended_lately", "Runs that ended in the last hour, by how.", labels=["state"]
+        )
+        for state in sorted(GOOD | BAD):
+            ended.add_metric([state], runs.get(state, 0))
         return [
             by_severity,
+            ended,
             _gauge("wedsync_escalation_overdue_seconds", "How late the latest due step is.", _age(overdue, now)),
             _gauge("wedsync_outbox_depth", "Pages queued and not yet sent.", depth),
             _gauge("wedsync_outbox_oldest_seconds", "Age of the oldest page not yet sent.", _age(oldest, now)),

@@ -343,3 +343,71 @@ LIVE_TICKETS = Table(
     Index("ix_live_tickets_expires_at", "expires_at"),
 )
 """Tickets for the WebSocket that nobody has used yet, by their digests."""
+
+RUNBOOK_RUNS = Table(
+    "runbook_runs",
+    METADATA,
+    Column("id", _KEY, primary_key=True),
+    Column("runbook", String(64), nullable=False),
+    Column("definition", JSON, nullable=False),  # the runbook as it was when the run was asked for
+    Column("incident_id", ForeignKey("incidents.id")),
+    Column("requested_by", String(200), nullable=False),
+    Column("start_key", String(200), unique=True),  # of what starts by itself: once an incident, runbook and target
+    Column("target", String(64), nullable=False),  # digest of the parameters
+    Column("parameters", JSON, nullable=False),
+    Column("regions", JSON, nullable=False),
+    Column("alerts", JSON, nullable=False),  # fingerprints that are to clear
+    Column("plan", JSON, nullable=False),
+    Column("plan_digest", String(64), nullable=False),
+    Column("plan_seen", String(64)),
+    Column("state", String(20), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("gates", JSON, nullable=False),  # what each said, each time they were asked
+    Column("next_step", Integer, nullable=False),
+    Column("due_at", UtcDateTime),  # when it is looked at again
+    Column("deadline_at", UtcDateTime),  # of the approval, the question, the wait or the verification it is in
+    Column("clear_since", UtcDateTime),
+    Column("lease_until", UtcDateTime),
+    Column("fence", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    Index("ix_runbook_runs_state_due_at", "state", "due_at"),
+    Index("ix_runbook_runs_runbook_started_at", "runbook", "started_at"),
+    Index("ix_runbook_runs_incident_id", "incident_id"),
+    Index("ix_runbook_runs_finished_at", "finished_at"),
+)
+"""Each run of a runbook, dry ones and refused ones too."""
+
+RUNBOOK_STEPS = Table(
+    "runbook_steps",
+    METADATA,
+    Column("run_id", ForeignKey("runbook_runs.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("state", String(16), nullable=False),  # begun, done, failed, not_needed, asked
+    Column("reason", Text, nullable=False),
+    Column("output", Text, nullable=False),
+    Column("result", JSON, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+)
+"""Each step taken, written before it is taken: what is begun and has no end was perhaps done."""
+
+RUNBOOK_APPROVALS = Table(
+    "runbook_approvals",
+    METADATA,
+    Column("run_id", ForeignKey("runbook_runs.id"), primary_key=True),
+    Column("person", String(64), primary_key=True),
+    Column("plan_digest", String(64), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("approved_at", UtcDateTime, nullable=False),
+)
+
+RUNBOOK_LOOKS = Table(
+    "runbook_looks",
+    METADATA,
+    Column("incident_id", ForeignKey("incidents.id"), primary_key=True),
+    Column("alerts", Integer, nullable=False),
+    Column("cycle", Integer, nullable=False),
+)
+"""How much of each incident was compared with the runbooks."""

@@ -30,7 +30,11 @@ def fault_routes(faults: FaultBoard, clock: Clock) -> Blueprint:
 
     @routes.delete("/faults")
     def clear() -> Response:
-        return jsonify(removed=faults.clear())
+        named = request.args
+        unknown = set(named) - {"fault", "workflow", "region"}
+        if unknown:
+            return make_response(jsonify(error=f"there is no field {min(unknown)!r}"), 400)
+        return jsonify(removed=faults.clear(named.get("fault"), named.get("workflow"), named.get("region")))
 
     @routes.delete("/faults/<number>")
     def remove(number: str) -> Response:

@@ -35,6 +35,11 @@ class FaultOrder:
     seconds: float
     for_seconds: float | None
 
+    def touches(self, workflow: str | None, region: str | None) -> bool:
+        """Whether it strikes requests of this workflow and region; None: of whatever."""
+        same_workflow = None in (workflow, self.workflow) or workflow == self.workflow
+        return same_workflow and (None in (region, self.region) or region == self.region)
+
     def covers(self, workflow: str, region: str | None) -> bool:
         """Whether it concerns a request of this workflow and region; a part not named covers all."""
         return self.workflow in (None, workflow) and self.region in (None, region)
@@ -147,10 +152,15 @@ class FaultBoard:
         with self._lock:
             return self._end(number)
 
-    def clear(self) -> int:
-        """End all faults; returns how many there were."""
+    def clear(self, kind: str | None = None, workflow: str | None = None, region: str | None = None) -> int:
+        """End the faults of a kind that strike a workflow or a region, all if nothing is named; returns how many."""
         with self._lock:
-            return sum(self._end(number) for number in list(self._faults))
+            ended = [
+                number
+                for number, fault in self._faults.items()
+                if kind in (None, fault.order.kind) and fault.order.touches(workflow, region)
+            ]
+            return sum(self._end(number) for number in ended)
 
     def struck(self, kind: FaultKind, workflow: str, region: str | None, now: float) -> Fault | None:
         """Return the fault that strikes this request, if one does."""

@@ -77,6 +77,7 @@ def service_environment(ground: Ground) -> dict[str, str]:
         "WEDSYNC_CONFIG": str(ground.configuration / "wedsync.yml"),
         "WEDSYNC_DATA_DIR": str(ground.data),
         "WEDSYNC__CALENDAR__WEDDINGS__LOCATION": str(ground.weddings),
+        "WEDSYNC__RUNBOOKS__ENVIRONMENT": "demo",
         "WEDSYNC_EXPORTERS_URL": ground.url("exporters"),
         "WEDSYNC_RECEIVER_URL": ground.url("receiver"),
         "WEDSYNC_DEMO_URL": ground.url("demo"),

@@ -22,6 +22,9 @@ from webhook_receiver.schema import (
     OVERRIDES,
     QUARANTINE,
     RULINGS,
+    RUNBOOK_APPROVALS,
+    RUNBOOK_RUNS,
+    RUNBOOK_STEPS,
     SIGHTINGS,
     USED_LINKS,
 )
@@ -29,6 +32,7 @@ from webhook_receiver.schema import (
 _UNRESOLVED = INCIDENTS.c.status != "resolved"
 _UNFINISHED = NOTIFICATIONS.c.state.in_(("queued", "sending"))
 _FIRING = EPISODES.c.state == "firing"
+_UNDER_WAY = RUNBOOK_RUNS.c.finished_at.is_(None)
 
 ELAPSED: Final[tuple[tuple[Column[object], ColumnElement[bool] | None], ...]] = (
     # A suppressed incident waits for the end of its window, which is a moment of the calendar.
@@ -48,6 +52,10 @@ ELAPSED: Final[tuple[tuple[Column[object], ColumnElement[bool] | None], ...]] = 
     (SIGHTINGS.c.seen_at, None),
     (INCIDENT_SERVICES.c.last_alert_at, None),
     (LEASES.c.until, None),
+    (RUNBOOK_RUNS.c.due_at, _UNDER_WAY),
+    (RUNBOOK_RUNS.c.deadline_at, _UNDER_WAY),
+    (RUNBOOK_RUNS.c.clear_since, _UNDER_WAY),
+    (RUNBOOK_RUNS.c.lease_until, _UNDER_WAY),
 )
 """What is compared with a time span, and the rows in which it still is."""
 
@@ -58,6 +66,9 @@ RECENT: Final[tuple[Column[object], ...]] = (
     EPISODES.c.resolved_at,
     EPISODES.c.first_seen_at,
     EPISODES.c.last_seen_at,
+    # How long a target cools down, how many runs there were, how long a breaker is open.
+    RUNBOOK_RUNS.c.started_at,
+    RUNBOOK_RUNS.c.finished_at,
 )
 """Records that "lately" is counted from. Those that lie in the future after a jump back move; the past stays."""
 
@@ -93,5 +104,9 @@ RECORDS: Final[tuple[Column[object], ...]] = (
     MAINTENANCE.c.cancelled_at,
     RULINGS.c.created_at,
     ENGINE.c.updated_at,
+    RUNBOOK_RUNS.c.created_at,
+    RUNBOOK_STEPS.c.started_at,
+    RUNBOOK_STEPS.c.finished_at,
+    RUNBOOK_APPROVALS.c.approved_at,
 )
 """What says when something was done, by the clock of that moment."""

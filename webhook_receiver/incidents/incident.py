@@ -63,6 +63,16 @@ class EventKind(StrEnum):
     SPLIT = "split"
     SILENCED = "silenced"
     SILENCE_ENDED = "silence_ended"
+    RUNBOOK_REQUESTED = "runbook_requested"
+    RUNBOOK_REFUSED = "runbook_refused"
+    RUNBOOK_APPROVED = "runbook_approved"
+    RUNBOOK_STARTED = "runbook_started"
+    RUNBOOK_STEP = "runbook_step"
+    RUNBOOK_ASKED = "runbook_asked"
+    RUNBOOK_ANSWERED = "runbook_answered"
+    RUNBOOK_VERIFYING = "runbook_verifying"
+    RUNBOOK_ENDED = "runbook_ended"
+    RUNBOOK_UNKNOWN = "runbook_unknown"
 
 
 @dataclass(frozen=True)

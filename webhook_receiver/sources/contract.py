@@ -125,6 +125,9 @@ class Prometheus(Protocol):
     def up(self, job: str) -> bool:
         """Return whether every target of a job answers; raises SourceUnavailable."""
 
+    def values(self, query: str) -> Sequence[float]:
+        """Return the value of every series that a query has now; raises SourceUnavailable."""
+
 
 @dataclass(frozen=True)
 class Sources:

@@ -69,6 +69,13 @@ class HttpPrometheus:
         series = self._ask("/query", {"query": f'min(up{{job="{quoted}"}})'})
         return bool(series) and _value(series[0]) == "1"
 
+    def values(self, query: str) -> Sequence[float]:
+        """Return the value of every series that a query has now; raises SourceUnavailable, for a wrong query too."""
+        try:
+            return [float(_value(series)) for series in self._ask("/query", {"query": query})]
+        except ValueError as error:
+            raise SourceUnavailable("Prometheus answered a value that is no number") from error
+
     def _ask(self, path: str, params: Mapping[str, str]) -> list[Any]:
         try:
             answer = ask("GET", self._url + path, params=params)

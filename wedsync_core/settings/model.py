@@ -21,6 +21,7 @@ from wedsync_core.settings.engine import (
 )
 from wedsync_core.settings.errors import ErrorSettings
 from wedsync_core.settings.people import Person, RoleMembers, Schedule
+from wedsync_core.settings.runbooks import RunbookSettings
 from wedsync_core.settings.section import Name, Port, Section
 from wedsync_core.severity import SeveritySettings
 
@@ -133,6 +134,7 @@ class Settings(Section):
     suppression: SuppressionSettings = SuppressionSettings()
     acknowledge_links: AcknowledgeLinks | None = None
     live: LiveSettings = LiveSettings()
+    runbooks: RunbookSettings = RunbookSettings()
     otlp_endpoint: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
