@@ -45,7 +45,6 @@ ONLY_IN_RUNBOOKS = {
     "prometheus_rule_group_last_duration_seconds",
     "prometheus_rule_group_interval_seconds",
     "probe_ssl_earliest_cert_expiry",
-    "ALERTS",
 }
 DASHBOARDS = {"errors": "/d/wedsync-errors"}
 RISKS = ["wedding_day", "weekend", "peak_season", "normal"]

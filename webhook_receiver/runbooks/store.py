@@ -226,7 +226,7 @@ def ended_since(connection: Connection, since: datetime) -> dict[str, int]:
         .where(RUNBOOK_RUNS.c.finished_at > since)
         .group_by(RUNBOOK_RUNS.c.state)
     )
-    return {state: count for state, count in connection.execute(query)}
+    return {row.state: row[1] for row in connection.execute(query)}
 
 
 def switch(connection: Connection) -> Mapping[str, Any] | None:
