@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 
 from flask import Flask
@@ -95,6 +96,7 @@ def build_exporters(
             ask=ask or ask_over_http(settings.prometheus.url),
             settings=settings.errors,
             metrics=ErrorMetrics(registry, settings.services),
+            free_bytes=lambda: shutil.disk_usage(home).free,
         )
     )
     registry.register(CalendarCollector(weddings, time, tzdata_version()))

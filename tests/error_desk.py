@@ -53,6 +53,7 @@ class ErrorDesk:
     keeper: Keeper
     seen_working: dict[str, Series] | None
     """What Prometheus answers, by the series a query asks for; None: it does not answer."""
+    free_bytes: int = 64 << 30
 
     def report(self, body: Any = None, *, role: Role | None = Role.INGEST, **members: Any) -> TestResponse:
         """Send a body as it is, or one report of a lost photo with the members changed."""
@@ -121,6 +122,7 @@ def open_error_desk(
             ask=ask,
             settings=settings or ErrorSettings(),
             metrics=ErrorMetrics(registry, SERVICES),
+            free_bytes=lambda: desk.free_bytes,
         )
     )
     registry.register(AlarmCollector(database, clock))

@@ -1,38 +1,38 @@
-"""The routes of errors. Each parses, calls once, responds."""
+"""The route that takes error reports. It parses, calls once, responds."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, Response, request
 
-from exporters.errors.contract import ErrorReport, Refused
-from exporters.errors.intake import ErrorIntake, Receipt
+from exporters.errors.admission import Admission
+from exporters.errors.contract import ErrorReport, Refused, Submission, read_report, read_submission
+from exporters.errors.intake import ErrorIntake, Receipt, Taken
 from exporters.errors.metrics import ErrorMetrics
-from exporters.errors.presentation import (
-    present_item,
-    present_taken,
-)
+from exporters.errors.oversize import trace_of
+from exporters.errors.presentation import present_item, present_taken
+from exporters.errors.quota import Over, Source
 from wedsync_core.clock import Clock
+from wedsync_core.jsontext import parse_json
 from wedsync_core.problems import Malformed, TooLarge
-from wedsync_core.web.application import API
+from wedsync_core.web.application import API, caller
 from wedsync_core.web.auth import Role
-from wedsync_core.web.limits import MIB, read_json
+from wedsync_core.web.encodings import Oversize, read_inflated
+from wedsync_core.web.limits import MIB
 from wedsync_core.web.operations import operation
 from wedsync_core.web.responses import json_response
 
 LARGEST_BODY = 2 * MIB
-"""A hundred reports with long stack traces; the instrumented services send twenty shorter ones."""
-LONGEST_RANGE = timedelta(days=366)
-MOST_KEYS = 100
-PAGE = 50
-LARGEST_PAGE = 200
+"""As sent. A hundred reports with long stack traces; the instrumented services send twenty shorter ones."""
+LARGEST_INFLATED = 8 * MIB
 
 _TAKEN_EXAMPLE = {"errorId": "0af7651916cd43dd8448eb211c80319c", "severity": "critical", "alertTriggered": True}
 
 
-def create_errors_blueprint(*, intake: ErrorIntake, clock: Clock, metrics: ErrorMetrics) -> Blueprint:
+def create_errors_blueprint(
+    *, intake: ErrorIntake, admission: Admission, clock: Clock, metrics: ErrorMetrics
+) -> Blueprint:
     """Return the routes under ``/api/monitoring/errors``."""
     room = Blueprint("errors", __name__, url_prefix=f"{API}/errors")
 
@@ -42,24 +42,35 @@ def create_errors_blueprint(*, intake: ErrorIntake, clock: Clock, metrics: Error
     )
     def submit() -> Response:
         started = clock.monotonic()
+        source = Source(Over.TOKEN, caller().name)
         try:
-            receipt = intake.take(_body(metrics))
+            admission.before_reading(source)
+            submission = read_submission(_body(source))
+            admission.admit(source, submission.reports)
+            return _answer(intake.take(submission))
         finally:
             metrics.seconds.observe(clock.monotonic() - started)
-        return _answer(receipt)
+
+    def _body(source: Source) -> Any:
+        try:
+            return parse_json(read_inflated(request, wire=LARGEST_BODY, inflated=LARGEST_INFLATED))
+        except Oversize as oversize:
+            metrics.refused.labels("too_large").inc()
+            metrics.oversize.labels("inflated" if oversize.inflated else "body").inc()
+            raise _kept_trace(source, oversize) from oversize
+        except Malformed:
+            metrics.refused.labels("malformed").inc()
+            raise
+
+    def _kept_trace(source: Source, oversize: Oversize) -> TooLarge:
+        """Keep what the beginning tells: an error that is too large to be reported has happened all the same."""
+        trace = read_report(trace_of(oversize.head, oversize.detail))
+        admission.admit(source, [trace])
+        item = intake.take(Submission([trace], single=True)).items[0]
+        kept = f"; a trace of it is kept as {item.error.event_id}" if isinstance(item, Taken) else ""
+        return TooLarge(f"{oversize.detail}{kept}")
 
     return room
-
-
-def _body(metrics: ErrorMetrics) -> Any:
-    try:
-        return read_json(request, LARGEST_BODY)
-    except TooLarge:
-        metrics.refused.labels("too_large").inc()
-        raise
-    except Malformed:
-        metrics.refused.labels("malformed").inc()
-        raise
 
 
 def _answer(receipt: Receipt) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -12,7 +12,8 @@ from exporters.alarm.contract import Alarm
 from exporters.errors import life_store, store, tally_store
 from exporters.errors.classification import CalendarFacts, Surroundings, alarm_of, is_alarming, judge
 from exporters.errors.cleaning import CleanReport, clean
-from exporters.errors.contract import Refused, read_submission
+from exporters.errors.committing import Together
+from exporters.errors.contract import Refused, Submission
 from exporters.errors.fingerprint import Fingerprint, fingerprint
 from exporters.errors.life import hushed
 from exporters.errors.metrics import ErrorMetrics
@@ -27,6 +28,8 @@ USERS_WINDOW = timedelta(hours=1)
 """Users who had the same error within this time count as affected now."""
 
 Prepared = tuple[CleanReport, Fingerprint]
+Batch = dict[int, Prepared]
+"""The good reports of a request, by their place in it."""
 
 
 class Alarms(Protocol):
@@ -37,6 +40,14 @@ class Alarms(Protocol):
 
     def wake(self) -> None:
         """Post what is due: it has been committed."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What became of a request's reports, by event id: stored now, or stored before."""
+
+    fresh: Mapping[str, NewOccurrence]
+    stored: Mapping[str, StoredError]
 
 
 @dataclass(frozen=True)
@@ -78,35 +89,38 @@ class ErrorIntake:
         self._pseudonym_key = pseudonym_key
         self._metrics = metrics
         self._alarms = alarms
+        self._together: Together[Batch, Kept] = Together(self._keep)
 
-    def take(self, body: Any) -> Receipt:
-        """Take in a request's JSON. Raises Invalid when nothing in it can be read, Unavailable without a database."""
+    def take(self, submission: Submission) -> Receipt:
+        """Take in the reports of a request. Raises Unavailable without a database."""
         now = self._clock.now()
-        submission = read_submission(body)
-        prepared: dict[int, Prepared] = {}
+        prepared: Batch = {}
         for index, report in enumerate(submission.reports):
             if not isinstance(report, Refused):
                 cleaned = clean(report, event_id=uuid.uuid4().hex, now=now, pseudonym_key=self._pseudonym_key)
                 prepared[index] = cleaned, fingerprint(cleaned)
-        fresh: dict[str, NewOccurrence] = {}
-        stored: dict[str, StoredError] = {}
-        urgent = False
-        if prepared:
-            with self._database.write() as transaction:
-                stored = store.stored_errors(transaction, (report.event_id for report, _ in prepared.values()))
-                judged = self._judged(transaction, _once(prepared.values(), stored), now)
-                new = store.add_occurrences(transaction, judged, now)
-                fresh = {one.report.event_id: one for one in judged if one.report.event_id in new}
-                # Another process may have stored one of them since we looked: it answers, and counts once.
-                stored |= store.stored_errors(transaction, [i for i in _ids(judged) if i not in new])
-                tally_store.add_tally(transaction, entries_of(_tallied(fresh.values())), now)
-                heard = self._heard(transaction, fresh.values(), now)
-                urgent = self._alarms.raise_alarms(transaction, self._raised(heard), now)
-        receipt = Receipt(_receipts(submission.reports, prepared, fresh, stored), submission.single)
-        self._count(receipt, fresh.values())
+        kept = self._together.submit(prepared) if prepared else Kept({}, {})
+        receipt = Receipt(_receipts(submission.reports, prepared, kept), submission.single)
+        self._count(receipt, kept.fresh.values())
+        return receipt
+
+    def _keep(self, batches: Sequence[Batch]) -> list[Kept]:
+        """Store the reports of several requests in one transaction; returns what became of each request's."""
+        now = self._clock.now()
+        prepared = [one for batch in batches for one in batch.values()]
+        with self._database.write() as transaction:
+            stored = store.stored_errors(transaction, (report.event_id for report, _ in prepared))
+            judged = self._judged(transaction, _once(prepared, stored), now)
+            new = store.add_occurrences(transaction, judged, now)
+            fresh = {one.report.event_id: one for one in judged if one.report.event_id in new}
+            # Another process may have stored one of them since we looked: it answers, and counts once.
+            stored |= store.stored_errors(transaction, [i for i in _ids(judged) if i not in new])
+            tally_store.add_tally(transaction, entries_of(_tallied(fresh.values())), now)
+            heard = self._heard(transaction, fresh.values(), now)
+            urgent = self._alarms.raise_alarms(transaction, self._raised(heard), now)
         if urgent:
             self._alarms.wake()
-        return receipt
+        return list(_shared_out(batches, fresh, stored))
 
     def _judged(self, transaction: Transaction, reports: Sequence[Prepared], now: datetime) -> list[NewOccurrence]:
         """Find the group of each report and judge it by the calendar and by how many users the group has hit."""
@@ -182,11 +196,22 @@ def _ids(occurrences: Iterable[NewOccurrence]) -> list[str]:
     return [one.report.event_id for one in occurrences]
 
 
+def _shared_out(
+    batches: Sequence[Batch], fresh: Mapping[str, NewOccurrence], stored: Mapping[str, StoredError]
+) -> Iterator[Kept]:
+    """Give each request what became of its reports; an event that two of them sent is fresh in the first."""
+    left = dict(fresh)
+    for batch in batches:
+        ids = {report.event_id for report, _ in batch.values()}
+        own = {event_id: left.pop(event_id) for event_id in ids if event_id in left}
+        before = {i: stored[i] if i in stored else _stored(fresh[i]) for i in ids - own.keys()}
+        yield Kept(own, before)
+
+
 def _receipts(
     reports: Sequence[Any],
     prepared: Mapping[int, Prepared],
-    fresh: Mapping[str, NewOccurrence],
-    stored: Mapping[str, StoredError],
+    kept: Kept,
 ) -> list[Taken | Refused]:
     items: list[Taken | Refused] = []
     answered: set[str] = set()
@@ -195,8 +220,8 @@ def _receipts(
             items.append(report)
             continue
         event_id = prepared[index][0].event_id
-        one = fresh.get(event_id)
-        error = _stored(one) if one is not None else stored[event_id]
+        one = kept.fresh.get(event_id)
+        error = _stored(one) if one is not None else kept.stored[event_id]
         items.append(Taken(error, duplicate=one is None or event_id in answered))
         answered.add(event_id)
     return items

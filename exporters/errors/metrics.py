@@ -8,12 +8,16 @@ from typing import get_args
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from exporters.errors.contract import Level
+from exporters.errors.envelope import KNOWN_ITEMS, OTHER
 from exporters.errors.life import Turn
+from exporters.errors.quota import Over
 from wedsync_core.severity import Severity
 
 PRUNED = ("occurrences", "storm", "counts", "users", "uploads", "answers")
 KEEPER_STEPS = ("count", "escalations", "recoveries", "thin_out", "prune")
-REFUSALS = ("malformed", "too_large", "invalid")
+REFUSALS = ("malformed", "too_large", "invalid", "unknown_key")
+OVERSIZES = ("body", "inflated", "event")
+ITEM_OUTCOMES = ("taken", "discarded", "unreadable")
 
 
 class ErrorMetrics:
@@ -25,6 +29,30 @@ class ErrorMetrics:
         )
         self.refused = Counter(
             "wedsync_error_reports_refused_total", "Error reports refused.", ["reason"], registry=registry
+        )
+        self.dropped = Counter(
+            "wedsync_error_reports_dropped_total",
+            "Error reports turned away for now, by what was used up.",
+            ["reason"],
+            registry=registry,
+        )
+        self.oversize = Counter(
+            "wedsync_error_reports_oversize_total",
+            "Bodies of which only a trace was kept, by what they were too large for.",
+            ["reason"],
+            registry=registry,
+        )
+        self.envelope_items = Counter(
+            "wedsync_error_envelope_items_total",
+            "Items of the Sentry SDKs' envelopes, by what became of them.",
+            ["item", "outcome"],
+            registry=registry,
+        )
+        self.client_discarded = Counter(
+            "wedsync_error_client_discarded_total",
+            "What the Sentry SDKs say they threw away.",
+            ["reason", "category"],
+            registry=registry,
         )
         self.seconds = Histogram(
             "wedsync_error_intake_seconds",
@@ -62,6 +90,13 @@ class ErrorMetrics:
     def _begin_at_zero(self) -> None:
         for reason in REFUSALS:
             self.refused.labels(reason)
+        for over in Over:
+            self.dropped.labels(over.value)
+        for size in OVERSIZES:
+            self.oversize.labels(size)
+        for item in (*KNOWN_ITEMS, OTHER):
+            for outcome in ITEM_OUTCOMES:
+                self.envelope_items.labels(item, outcome)
         for turn in Turn:
             self.turns.labels(turn.value)
         for kind in PRUNED:

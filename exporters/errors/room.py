@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from flask import Blueprint
 
+from exporters.errors.admission import Admission
 from exporters.errors.analytics_api import create_analytics_blueprint
 from exporters.errors.api import create_errors_blueprint
 from exporters.errors.classification import CalendarFacts, HoursToWedding, Surroundings
 from exporters.errors.counting import Counting
+from exporters.errors.envelope_api import EnvelopeDoor, create_envelope_blueprint
 from exporters.errors.group_api import Weddings, create_groups_blueprint
 from exporters.errors.impact import hours_to
 from exporters.errors.intake import Alarms, ErrorIntake
@@ -48,6 +51,8 @@ class Around:
     ask: Ask
     settings: ErrorSettings
     metrics: ErrorMetrics
+    free_bytes: Callable[[], int]
+    """Room left on the disk that the errors are stored on."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,17 @@ def open_errors_room(around: Around) -> ErrorsRoom:
         metrics=metrics,
         alarms=around.alarms,
     )
+    admission = Admission(
+        quotas=around.settings.quotas,
+        services=around.surroundings.service_label,
+        database=database,
+        free_bytes=around.free_bytes,
+        clock=clock,
+        metrics=metrics,
+    )
+    door = EnvelopeDoor(
+        projects=around.settings.projects, intake=intake, admission=admission, clock=clock, metrics=metrics
+    )
     watching = Watching(
         database=database,
         calendar=around.calendar,
@@ -82,7 +98,8 @@ def open_errors_room(around: Around) -> ErrorsRoom:
     pruning = Pruning(database=database, settings=around.settings, metrics=metrics)
     keeper = Keeper(counting=counting, watching=watching, pruning=pruning, clock=clock, metrics=metrics)
     blueprints = (
-        create_errors_blueprint(intake=intake, clock=clock, metrics=metrics),
+        create_errors_blueprint(intake=intake, admission=admission, clock=clock, metrics=metrics),
+        create_envelope_blueprint(door),
         create_analytics_blueprint(
             counting=counting,
             database=database,

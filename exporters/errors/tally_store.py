@@ -71,6 +71,12 @@ def waiting(connection: Connection) -> tuple[int, datetime | None]:
     return int(count), oldest
 
 
+def backlog(connection: Connection) -> int:
+    """Return about how many tallies wait, without reading them: their numbers follow each other."""
+    oldest, newest = connection.execute(select(func.min(TALLIES.c.id), func.max(TALLIES.c.id))).one()
+    return 0 if newest is None else int(newest - oldest) + 1
+
+
 def any_waiting(connection: Connection) -> bool:
     """Tell whether a tally waits."""
     return connection.execute(select(TALLIES.c.id).limit(1)).first() is not None

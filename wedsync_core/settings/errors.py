@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from wedsync_core.settings.duration import Duration
-from wedsync_core.settings.section import Section
+from wedsync_core.settings.section import Name, Section
 
 
 class ErrorRetention(Section):
@@ -43,8 +43,47 @@ class StormSettings(Section):
     """Younger occurrences are never thinned out: a report that is sent twice must find its first copy."""
 
 
+class ErrorQuotas(Section):
+    """What is taken in at most; more is answered 429 and counted, before the disk or the queue is in danger."""
+
+    per_token: Annotated[int, Field(ge=1)] = 60_000
+    """Reports a minute with one role's token."""
+    per_project: Annotated[int, Field(ge=1)] = 12_000
+    per_service: Annotated[int, Field(ge=1)] = 12_000
+    reserved: Annotated[float, Field(ge=0, le=0.9)] = 0.2
+    """The share of each that is kept for service failures, lost data and what affects weddings."""
+    uncounted: Annotated[int, Field(ge=100)] = 50_000
+    """Requests that are stored and not counted yet."""
+    free_disk_mib: Annotated[int, Field(ge=16)] = 512
+
+
+class ErrorProject(Section):
+    """A project of the Sentry SDKs: what their DSN names, and what is known of all that comes with its key."""
+
+    id: Annotated[int, Field(ge=1, le=10**15)]
+    public_keys: Annotated[list[Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]], Field(min_length=1, max_length=2)]
+    """Two while rotating. They stand in web pages: they open nothing but the door for reports."""
+    service: Name
+    level: Literal["frontend", "api", "database", "third_party"] | None = None
+    """None: `frontend` for browsers, `api` for everything else."""
+    region: Name | None = None
+
+
 class ErrorSettings(Section):
     """The errors room."""
 
+    quotas: ErrorQuotas = ErrorQuotas()
+    projects: dict[Name, ErrorProject] = {}
+
     retention: ErrorRetention = ErrorRetention()
     storms: StormSettings = StormSettings()
+
+    @model_validator(mode="after")
+    def _projects_differ(self) -> Self:
+        ids = [str(project.id) for project in self.projects.values()]
+        keys = [key for project in self.projects.values() for key in project.public_keys]
+        for what, values in (("id", ids), ("public key", keys)):
+            twice = next((value for value in values if values.count(value) > 1), None)
+            if twice is not None:
+                raise ValueError(f"projects: two have the {what} {twice}")
+        return self

@@ -16,6 +16,7 @@ def dangling(settings: Settings) -> list[FieldProblem]:
     """Return every reference that leads nowhere, in the order of the file."""
     return [
         *_topology(settings),
+        *_projects(settings),
         *_zones(settings),
         *_people(settings),
         *_schedules(settings),
@@ -31,6 +32,15 @@ def _topology(settings: Settings) -> Iterator[FieldProblem]:
             yield FieldProblem(f"depends_on.{service}", _no_such("service", service, known))
         elif service in called:
             yield FieldProblem(f"depends_on.{service}", "a service does not depend on itself")
+
+
+def _projects(settings: Settings) -> Iterator[FieldProblem]:
+    for name, project in settings.errors.projects.items():
+        path = f"errors.projects.{name}"
+        if project.service not in settings.services:
+            yield FieldProblem(f"{path}.service", _no_such("service", project.service, settings.services))
+        if project.region is not None and project.region not in settings.calendar.regions:
+            yield FieldProblem(f"{path}.region", _no_such("region", project.region, settings.calendar.regions))
 
 
 def _zones(settings: Settings) -> Iterator[FieldProblem]:
