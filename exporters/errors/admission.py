@@ -58,10 +58,13 @@ class Admission:
         self._looked_at: float | None = None
         self._waiting, self._free = 0, 0
 
-    def before_reading(self, source: Source) -> None:
-        """Raise OverQuota when whatever the request holds could not be taken. It is counted as one report."""
+    def before_reading(self, source: Source | None) -> None:
+        """Raise OverQuota when whatever the request holds could not be taken. It is counted as one report.
+
+        Without a source only the queue and the disk are looked at.
+        """
         full = self._danger(grave=True)
-        if full is None:
+        if full is None and source is not None:
             with self._lock:
                 full = self._windows.full(source, self._clock.monotonic())
         if full is not None:

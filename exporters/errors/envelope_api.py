@@ -30,6 +30,8 @@ LARGEST_BODY = 5 * MIB
 """As sent. Attachments come in the same envelope."""
 LARGEST_INFLATED = 20 * MIB
 LARGEST_EVENT = 1 * MIB
+SMALL_BODY = 64 * 1024
+"""Bytes as sent that are read from a project without quota: something in them may count against none."""
 PREFLIGHT_SECONDS = 3600
 
 _CORS: Mapping[str, str] = {
@@ -180,8 +182,10 @@ class EnvelopeDoor:
         return project
 
     def _before_reading(self, project: Project) -> None:
+        # Reports of what a client threw away are small, and come most of all when its quota is used up.
+        small = (request.content_length or 0) <= SMALL_BODY
         try:
-            self._admission.before_reading(project.source)
+            self._admission.before_reading(None if small else project.source)
         except OverQuota:
             # What is not read would be taken for the next request of the same connection.
             read_and_forget()
@@ -217,12 +221,12 @@ def create_envelope_blueprint(door: EnvelopeDoor) -> Blueprint:
         response.headers.update(_CORS)
         return response
 
-    @room.post("/envelope/", strict_slashes=False)
+    @room.post("/envelope/", strict_slashes=False, provide_automatic_options=False)
     @operation("Take an envelope of a Sentry SDK (public key of a project)", set(), example={"id": "9ec7…"})
     def envelope(project_id: str) -> Response:
         return door.envelope(project_id)
 
-    @room.post("/store/", strict_slashes=False)
+    @room.post("/store/", strict_slashes=False, provide_automatic_options=False)
     @operation("Take an event of an old Sentry SDK (public key of a project)", set(), example={"id": "9ec7…"})
     def store(project_id: str) -> Response:
         return door.store(project_id)
