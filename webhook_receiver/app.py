@@ -178,6 +178,7 @@ def build_receiver(
         incidents=incidents,
         telling=telling,
         clock=time,
+        precedence=engine.precedence,
         metrics=EscalationMetrics(registry, settings.escalation.policies),
     )
     alert_metrics = AlertMetrics(registry)
@@ -199,6 +200,7 @@ def build_receiver(
         episodes=episodes,
         reopen_window=settings.incidents.reopen_window,
         clock=time,
+        precedence=engine.precedence,
         metrics=alert_metrics,
         last_resort=lambda body: watchers.last_resort.offer(body),  # noqa: PLW0108 -- the watchers are built below
     )
@@ -317,6 +319,7 @@ def build_receiver(
         blueprints=(
             create_alerts_blueprint(
                 intake=intake,
+                precedence=engine.precedence,
                 metrics=alert_metrics,
                 wake=ticker.wake,
                 last_resort=watchers.last_resort.offer,
@@ -428,6 +431,7 @@ def open_delivery(
         sending=sending,
         channels=channels,
         clock=engine.clock,
+        precedence=engine.precedence,
         metrics=metrics,
     )
 

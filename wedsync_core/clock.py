@@ -45,6 +45,11 @@ class SystemClock:
         return time.monotonic()  # noqa: TID251 - the one place that may ask the machine
 
 
+def thread_seconds() -> float:
+    """Return the processor's seconds that this thread has taken so far; only differences mean anything."""
+    return time.thread_time()
+
+
 def require_aware(moment: datetime, name: str) -> datetime:
     """Return the moment in UTC. `name` is what the message calls it.
 

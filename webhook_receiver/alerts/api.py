@@ -8,6 +8,7 @@ from flask import Blueprint, Response, request
 
 from webhook_receiver.alerts.intake import AlertIntake
 from webhook_receiver.alerts.metrics import AlertMetrics
+from webhook_receiver.engine.precedence import Precedence
 from wedsync_core.problems import Unavailable
 from wedsync_core.web.application import API
 from wedsync_core.web.auth import Role
@@ -22,7 +23,12 @@ KEPT_HEAD = 1 * MIB
 
 
 def create_alerts_blueprint(
-    *, intake: AlertIntake, metrics: AlertMetrics, wake: Callable[[], None], last_resort: Callable[[bytes], None]
+    *,
+    intake: AlertIntake,
+    precedence: Precedence,
+    metrics: AlertMetrics,
+    wake: Callable[[], None],
+    last_resort: Callable[[bytes], None],
 ) -> Blueprint:
     """Return the route ``POST /api/monitoring/alertmanager``. ``last_resort`` takes what could not be kept."""
     room = Blueprint("alerts", __name__, url_prefix=API)
@@ -34,7 +40,7 @@ def create_alerts_blueprint(
         example={"outcome": "accepted", "alerts": 2, "quarantined": 0},
     )
     def receive() -> Response:
-        with metrics.seconds.time():
+        with metrics.seconds.time(), precedence.request():
             body, size = read_or_head(request, LARGEST_MESSAGE, KEPT_HEAD)
             try:
                 if size > LARGEST_MESSAGE:

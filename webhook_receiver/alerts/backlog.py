@@ -91,12 +91,18 @@ class Backlog(Generic[Alert, Message]):
                 kept.pieces_left = 1
             self._alerts += len(urgent) + len(others)
 
-    def take(self) -> list[Piece[Alert, Message]]:
-        """Return pieces for one transaction, urgent ones before all others; they are in hand until ``done``."""
+    def take(self, most: int | None = None) -> list[Piece[Alert, Message]]:
+        """Return pieces for one transaction, urgent ones before all others; they are in hand until ``done``.
+
+        ``most`` alerts, or a single piece. What a dead process left over comes a piece at a time.
+        """
         with self._lock:
             queue = self._taken_from = self._urgent or self._others
             alerts = 0
-            while queue and (not self._taken or alerts + len(queue[0].alerts) <= self._per_piece):
+            while queue:
+                room = self._per_piece if most is None or queue[0].of.uncounted else most
+                if self._taken and alerts + len(queue[0].alerts) > room:
+                    break
                 piece = queue.popleft()
                 alerts += len(piece.alerts)
                 self._taken.append(piece)

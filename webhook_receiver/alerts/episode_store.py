@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -54,6 +55,8 @@ _FIRING_IN = select(
 _UPDATE = update(EPISODES).where(EPISODES.c.id == bindparam("episode"))
 _COUNT_SIGHTING = _UPDATE.values(sightings=EPISODES.c.sightings + 1)
 _GRAVE = (Severity.CRITICAL.value, Severity.HIGH.value)
+_COUNT_SIGHTINGS = _UPDATE.values(sightings=EPISODES.c.sightings + bindparam("more"))
+_OPEN_MANY = insert(EPISODES)
 
 
 def remembered(connection: Connection, fingerprints: Iterable[str]) -> dict[str, Remembered]:
@@ -119,6 +122,32 @@ def open_episode(connection: Connection, sighting: Sighting, group_key: str, now
     return connection.execute(_OPEN[connection.dialect.name], values).scalar_one_or_none()
 
 
+@dataclass(frozen=True)
+class NewEpisode:
+    """An episode to be opened. ``incident`` is its number once it has been written; None: it opens nothing."""
+
+    sighting: Sighting
+    group_key: str
+    seen_at: datetime
+    incident: Callable[[], int] | None = None
+    correlation: Mapping[str, str] | None = None
+
+
+def open_episodes(connection: Connection, episodes: Iterable[NewEpisode]) -> None:
+    """Write new open episodes. Raises IntegrityError where another writer opened one of them a moment earlier."""
+    rows = [
+        {
+            "state": "firing",
+            **_values(one.sighting, one.group_key, one.seen_at),
+            "incident_id": one.incident() if one.incident else None,
+            "correlation": one.correlation,
+        }
+        for one in episodes
+    ]
+    if rows:
+        connection.execute(_OPEN_MANY, rows)
+
+
 def record_closed(connection: Connection, sighting: Sighting, group_key: str, now: datetime, resolution: str) -> int:
     """Write an episode that is over already; returns its number."""
     values = _values(sighting, group_key, now)
@@ -148,6 +177,37 @@ def see_again(connection: Connection, known: Remembered, sighting: Sighting, now
     """Record that an open episode was seen once more, with what it says now; a doubted end is doubted no more."""
     values = {"resolve_held_at": None, "absent_since": None, **_seen(known, sighting, now)}
     connection.execute(_COUNT_SIGHTING, {**values, "episode": known.episode_id})
+
+
+def see_all_again(connection: Connection, seen: Iterable[tuple[Remembered, int]]) -> None:
+    """Record that open episodes were seen so many times more; each is given as it is after the last of them."""
+    rows = [
+        {
+            "last_seen_at": one.last_seen_at,
+            "annotations": dict(one.annotations),
+            "starts_seen": [_text(moment) for moment in one.starts_seen],
+            "resolve_held_at": None,
+            "absent_since": None,
+            "more": times,
+            "episode": one.episode_id,
+        }
+        for one, times in seen
+    ]
+    if rows:
+        connection.execute(_COUNT_SIGHTINGS, rows)
+
+
+def seen_again(known: Remembered, sighting: Sighting, now: datetime) -> Remembered:
+    """Return an open episode as ``see_again`` leaves it."""
+    starts = _starts(known, sighting)
+    return replace(
+        known,
+        last_seen_at=now,
+        annotations=dict(sighting.annotations),
+        starts_seen=starts,
+        resolve_held_at=None,
+        absent_since=None,
+    )
 
 
 def join_incident(connection: Connection, episode_id: int, incident_id: int, reason: str | None = None) -> None:
@@ -234,12 +294,15 @@ def _values(sighting: Sighting, group_key: str, now: datetime) -> dict[str, Any]
 
 
 def _seen(known: Remembered, sighting: Sighting, now: datetime) -> dict[str, Any]:
-    starts = sorted({*known.starts_seen, sighting.starts_at})[-MOST_STARTS:]
     return {
         "last_seen_at": now,
         "annotations": dict(sighting.annotations),
-        "starts_seen": [_text(moment) for moment in starts],
+        "starts_seen": [_text(moment) for moment in _starts(known, sighting)],
     }
+
+
+def _starts(known: Remembered, sighting: Sighting) -> tuple[datetime, ...]:
+    return tuple(sorted({*known.starts_seen, sighting.starts_at})[-MOST_STARTS:])
 
 
 def _text(moment: datetime) -> str:

@@ -112,7 +112,7 @@ class AlertIntake:
             raise Unavailable("what was kept before cannot be processed right now")
         now = self._clock.now()
         with self._database.write(within=within) as transaction:
-            kept = [store.keep_message(transaction, reading.body, now) for reading in readings]
+            kept = store.keep_messages(transaction, [reading.body for reading in readings], now)
         for inbox_id, reading in zip(kept, readings, strict=True):
             self._processing.wait(inbox_id, reading)
         return [Accepted.of(reading, changed=True) for reading in readings]

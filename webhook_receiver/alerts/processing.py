@@ -9,18 +9,24 @@ from datetime import datetime, timedelta
 from webhook_receiver.alerts import episode_store, finding, store
 from webhook_receiver.alerts.backlog import Backlog, Kept, Piece
 from webhook_receiver.alerts.contract import WATCHDOG
-from webhook_receiver.alerts.episode import Heard, Move, decide
+from webhook_receiver.alerts.episode import Heard, Move
 from webhook_receiver.alerts.metrics import AlertMetrics
 from webhook_receiver.alerts.reading import Placed, Reading, is_urgent, order, pieces, read
-from webhook_receiver.alerts.service import Episodes, Told
+from webhook_receiver.alerts.service import Episodes
+from webhook_receiver.alerts.together import Together
+from webhook_receiver.engine.precedence import Precedence
 from webhook_receiver.incidents.service import Incidents
-from wedsync_core.clock import Clock
+from wedsync_core.clock import Clock, thread_seconds
 from wedsync_core.problems import Unavailable
 from wedsync_core.storage import Database, Transaction
 from wedsync_core.telemetry.logs import get_log
 
-ALERTS_PER_TRANSACTION = 5
-"""A storm is worked off in pieces, so that what comes behind it waits for one piece (some 20 ms) and not for all."""
+ALERTS_PER_PIECE = 5
+"""What fails is tried again in pieces of this size, then one by one. What a dead process left over goes so at once."""
+ALERTS_TOGETHER = 100
+"""A storm is worked off in pieces: what comes behind it waits for one transaction (some 100 ms) and not for all."""
+ALERTS_PRESSED = 20
+"""While requests come: each waits for one such transaction, some 20 ms; half of that is its beginning and end."""
 TURN_SECONDS = 0.25
 """The backlog is worked off for this long in a turn; then whoever is due hears of it."""
 RETRY_AFTER = timedelta(seconds=2)
@@ -69,6 +75,7 @@ class Processing:
         episodes: Episodes,
         reopen_window: timedelta,
         clock: Clock,
+        precedence: Precedence,
         metrics: AlertMetrics,
         last_resort: Callable[[bytes], None],
     ) -> None:
@@ -77,11 +84,12 @@ class Processing:
         self._episodes = episodes
         self._reopen_window = reopen_window
         self._clock = clock
+        self._precedence = precedence
         self._metrics = metrics
         self._last_resort = last_resort
         self._stuck = False
         self._log = get_log("alerts")
-        self._backlog = Backlog[Placed, Reading](per_piece=ALERTS_PER_TRANSACTION)
+        self._backlog = Backlog[Placed, Reading](per_piece=ALERTS_PER_PIECE)
         metrics.waiting.set_function(lambda: self._backlog.alerts)
 
     @property
@@ -105,9 +113,11 @@ class Processing:
     def process_pending(self) -> int:
         """Process what waits: first the backlog, then messages kept by a request that died; returns how many."""
         handled, until = 0, self._clock.monotonic() + TURN_SECONDS
-        while taken := self._backlog.take():
+        while taken := self._backlog.take(ALERTS_PRESSED if self._precedence.pressed else ALERTS_TOGETHER):
+            began = thread_seconds()
             self._work_off_pieces(taken)
             handled += len(taken)
+            self._precedence.rest(thread_seconds() - began)
             if self._clock.monotonic() >= until:
                 return handled
         return handled + self._process_left_over()
@@ -116,7 +126,7 @@ class Processing:
         """Process a message that is kept: in pieces, and where a piece fails alert by alert."""
         failed: list[tuple[int, str]] = []
         try:
-            for piece in pieces(reading.placed, ALERTS_PER_TRANSACTION):
+            for piece in pieces(reading.placed, ALERTS_PER_PIECE):
                 failed += self._work_off(piece)
             whole = Reading(
                 reading.body, reading.truncated_alerts, reading.placed, [*reading.refused, *failed], reading.problem
@@ -151,9 +161,9 @@ class Processing:
     def apply(self, transaction: Transaction, piece: Sequence[Placed], now: datetime) -> bool:
         """Do what the sightings mean; returns whether that was more than seeing open episodes once more."""
         self._hold_places(transaction, piece)
-        known = episode_store.remembered(transaction, (one.sighting.fingerprint for one in piece))
+        together = Together(transaction, now, actor=ACTOR, episodes=self._episodes)
+        together.meet(one.sighting for one in piece)
         changed = False
-        seen: set[str] = set()
         for one in piece:
             sighting = one.sighting
             self._metrics.received.labels("firing" if sighting.firing else "resolved").inc()
@@ -161,15 +171,9 @@ class Processing:
                 if sighting.firing:
                     store.see_watchdog(transaction, sighting.labels.get("prometheus", "prometheus"), now)
                 continue
-            if sighting.fingerprint in seen:
-                known.update(episode_store.remembered(transaction, [sighting.fingerprint]))
-            seen.add(sighting.fingerprint)
-            remembered = known.get(sighting.fingerprint)
             heard = Heard(at=one.received_at, now=now, reopen_window=self._reopen_window, complete=one.complete)
-            decision = decide(sighting, remembered, heard)
-            changed |= decision.move not in _NO_NEWS
-            told = Told(ACTOR, now, one.group_key, one.received_at)
-            self._episodes.apply(transaction, sighting, remembered, decision, told)
+            changed |= together.hear(sighting, heard, one.group_key).move not in _NO_NEWS
+        together.write()
         return changed
 
     def _process_left_over(self) -> int:
@@ -261,10 +265,14 @@ class Processing:
             self._last_resort(reading.body)
 
     def _end_messages(self, transaction: Transaction, ending: Iterable[Kept[Placed, Reading]], now: datetime) -> None:
+        finished: list[tuple[int, str, str | None]] = []
         for kept in ending:
-            whole = replace(kept.message, refused=[*kept.message.refused, *kept.failed])
+            whole = kept.message
+            if kept.failed:
+                whole = replace(whole, refused=[*whole.refused, *kept.failed])
             self.set_aside(transaction, kept.inbox_id, whole, now)
-            store.finish_message(transaction, kept.inbox_id, whole.state, whole.problem)
+            finished.append((kept.inbox_id, whole.state, whole.problem))
+        store.finish_messages(transaction, finished)
 
     def _work_off(self, piece: Sequence[Placed]) -> list[tuple[int, str]]:
         """Apply a piece in one transaction; undone by a fault of ours, alert by alert. Returns what failed and why."""

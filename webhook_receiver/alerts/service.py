@@ -10,6 +10,7 @@ from typing import Any, cast
 from webhook_receiver.alerts import episode_store as store
 from webhook_receiver.alerts.contract import Sighting
 from webhook_receiver.alerts.episode import CONFIRM_WITHIN, RECORDED_ONLY, Decision, Move, Remembered
+from webhook_receiver.correlation.crowd import Crowd
 from webhook_receiver.correlation.service import Correlation
 from webhook_receiver.incidents import store as incident_store
 from webhook_receiver.incidents.classification import signal_of_alert
@@ -75,10 +76,14 @@ class Episodes:
         """Let no other replica place alerts; before anything else is locked (see Correlation.hold)."""
         self._correlation.hold(transaction)
 
+    def crowd(self, transaction: Transaction, now: datetime) -> Crowd:
+        """Return what places many alerts in one transaction."""
+        return self._correlation.crowd(transaction, now)
+
     def place(self, transaction: Transaction, known: Remembered, clean: Sighting, reason: str, told: Told) -> None:
         """Give an open episode that has none an incident; it is active upstream."""
         store.set_upstream(transaction, known.episode_id, "active", None, None)
-        if known.incident_id is not None or _recorded_only(clean):
+        if known.incident_id is not None or recorded_only(clean):
             return
         earlier = store.before(transaction, known) if known.confirm_by is not None else None
         if earlier is not None and earlier.incident_id is not None and self._goes_on(earlier, known):
@@ -95,7 +100,7 @@ class Episodes:
             return
         # The incident is held before its alerts are counted: two alerts that end at once must not each see the other.
         self._incidents.held(transaction, known.incident_id)
-        detail = {**_named(known.labels, known.fingerprint, known.annotations), "resolution": resolution}
+        detail = {**alert_named(known.labels, known.fingerprint, known.annotations), "resolution": resolution}
         self._note(transaction, known.incident_id, EventKind.ALERT_RESOLVED, detail, told)
         self._settle(transaction, known.incident_id, told)
 
@@ -106,7 +111,7 @@ class Episodes:
         store.set_upstream(transaction, known.episode_id, state, detail, None)
         if known.incident_id is not None:
             self._incidents.held(transaction, known.incident_id)
-            shown = {**_named(known.labels, known.fingerprint, known.annotations), "state": state, **detail}
+            shown = {**alert_named(known.labels, known.fingerprint, known.annotations), "state": state, **detail}
             self._note(transaction, known.incident_id, EventKind.ALERT_SUPPRESSED, shown, told)
             self._settle(transaction, known.incident_id, told)
 
@@ -133,7 +138,7 @@ class Episodes:
         store.end_hold(transaction, known.episode_id)
         if known.incident_id is not None:
             self._incidents.end_doubt(transaction, known.incident_id, told.now)
-            detail = {**_named(known.labels, known.fingerprint, known.annotations), "reason": reason}
+            detail = {**alert_named(known.labels, known.fingerprint, known.annotations), "reason": reason}
             self._note(transaction, known.incident_id, EventKind.ALERT_FIRING, detail, told)
 
     def activate(self, transaction: Transaction, known: Remembered, told: Told) -> None:
@@ -141,20 +146,20 @@ class Episodes:
         store.set_upstream(transaction, known.episode_id, "active", None, None)
         if known.incident_id is not None and known.upstream != "absent":
             self._incidents.held(transaction, known.incident_id)
-            shown = {**_named(known.labels, known.fingerprint, known.annotations), "was": known.upstream}
+            shown = {**alert_named(known.labels, known.fingerprint, known.annotations), "was": known.upstream}
             self._note(transaction, known.incident_id, EventKind.ALERT_ACTIVE_AGAIN, shown, told)
             self._wake(transaction, known.incident_id, told)
 
     def _open(self, transaction: Transaction, clean: Sighting, reason: str, told: Told) -> None:
         episode_id = store.open_episode(transaction, clean, told.group_key, told.seen_at)
         # None: another replica opened it between our look and our write.
-        if episode_id is not None and not _recorded_only(clean):
+        if episode_id is not None and not recorded_only(clean):
             self._join(transaction, episode_id, clean, reason, told)
 
     def _join(self, transaction: Transaction, episode_id: int, clean: Sighting, reason: str, told: Told) -> None:
-        placed = self._correlation.place(transaction, clean.fingerprint, _report(clean, told.actor), told.now)
+        placed = self._correlation.place(transaction, clean.fingerprint, report_of(clean, told.actor), told.now)
         store.join_incident(transaction, episode_id, placed.incident_id)
-        detail = {**_named(clean.labels, clean.fingerprint, clean.annotations), "reason": reason}
+        detail = {**alert_named(clean.labels, clean.fingerprint, clean.annotations), "reason": reason}
         self._note(transaction, placed.incident_id, EventKind.ALERT_FIRING, detail, told)
         if placed.joined:
             self._wake(transaction, placed.incident_id, told)
@@ -170,18 +175,18 @@ class Episodes:
     ) -> None:
         store.join_incident(transaction, episode_id, incident_id, "its_earlier_life")
         self._incidents.reopen(transaction, incident_id, by=told.actor, reason=reason, now=told.now)
-        detail = {**_named(clean.labels, clean.fingerprint, clean.annotations), "reason": reason}
+        detail = {**alert_named(clean.labels, clean.fingerprint, clean.annotations), "reason": reason}
         self._note(transaction, incident_id, EventKind.ALERT_FIRING, detail, told)
         self._wake(transaction, incident_id, told)
 
     def _reopen(self, transaction: Transaction, clean: Sighting, known: Remembered, reason: str, told: Told) -> None:
         store.reopen(transaction, known, clean, told.seen_at)
         if known.incident_id is None:
-            if not _recorded_only(clean):
+            if not recorded_only(clean):
                 self._join(transaction, known.episode_id, clean, reason, told)
             return
         self._incidents.reopen(transaction, known.incident_id, by=told.actor, reason=reason, now=told.now)
-        detail = {**_named(clean.labels, clean.fingerprint, clean.annotations), "reason": reason}
+        detail = {**alert_named(clean.labels, clean.fingerprint, clean.annotations), "reason": reason}
         self._note(transaction, known.incident_id, EventKind.ALERT_FIRING, detail, told)
         self._wake(transaction, known.incident_id, told)
 
@@ -202,7 +207,7 @@ class Episodes:
         if known.resolve_held_at is not None:
             self._incidents.end_doubt(transaction, known.incident_id, told.now)
         if clean.annotations.get("summary") != known.annotations.get("summary"):
-            detail = _named(clean.labels, clean.fingerprint, clean.annotations)
+            detail = alert_named(clean.labels, clean.fingerprint, clean.annotations)
             self._note(transaction, known.incident_id, EventKind.ALERT_CHANGED, detail, told)
 
     def _settle(self, transaction: Transaction, incident_id: int, told: Told) -> None:
@@ -241,16 +246,19 @@ def redacted(sighting: Sighting) -> Sighting:
     )
 
 
-def _recorded_only(sighting: Sighting) -> bool:
+def recorded_only(sighting: Sighting) -> bool:
+    """Return whether an alert opens nothing, by its severity."""
     return sighting.labels.get("severity") in RECORDED_ONLY
 
 
-def _named(labels: Mapping[str, str], fingerprint: str, annotations: Mapping[str, str]) -> dict[str, Any]:
+def alert_named(labels: Mapping[str, str], fingerprint: str, annotations: Mapping[str, str]) -> dict[str, Any]:
+    """Return how an incident's log names an alert."""
     name = labels.get("alertname", "unnamed alert")
     return {"alertname": name, "fingerprint": fingerprint, "summary": annotations.get("summary") or name}
 
 
-def _report(sighting: Sighting, actor: str) -> Report:
+def report_of(sighting: Sighting, actor: str) -> Report:
+    """Return what an alert, fit to be stored, reports."""
     return Report(
         title=sighting.annotations.get("summary") or sighting.name,
         description=sighting.annotations.get("description", ""),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from webhook_receiver.schema import ENGINE, INBOX, QUARANTINE, SIGHTINGS
@@ -17,6 +17,8 @@ _RECONCILE = "reconcile"
 
 
 _KEEP = insert(INBOX).returning(INBOX.c.id)
+_KEEP_MANY = insert(INBOX).returning(INBOX.c.id, sort_by_parameter_order=True)
+_FINISH = update(INBOX).where(INBOX.c.id == bindparam("message"))
 
 
 def keep_message(
@@ -32,7 +34,22 @@ def keep_message(
 
 def finish_message(connection: Connection, inbox_id: int, state: str, problem: str | None = None) -> None:
     """Record that a message has been processed (``done``) or set aside (``quarantined``)."""
-    connection.execute(update(INBOX).where(INBOX.c.id == inbox_id).values(state=state, problem=problem))
+    finish_messages(connection, [(inbox_id, state, problem)])
+
+
+def finish_messages(connection: Connection, messages: Iterable[tuple[int, str, str | None]]) -> None:
+    """Record of several messages, by number, state and problem, that they have been processed or set aside."""
+    rows = [{"message": number, "state": state, "problem": problem} for number, state, problem in messages]
+    if rows:
+        connection.execute(_FINISH, rows)
+
+
+def keep_messages(connection: Connection, bodies: Sequence[bytes], now: datetime) -> list[int]:
+    """Write messages as they came, to be processed afterwards; returns their numbers, in the same order."""
+    if len(bodies) == 1:
+        return [keep_message(connection, bodies[0], now)]
+    rows = [{"received_at": now, "state": "pending", "body": body, "problem": None, "tries": 1} for body in bodies]
+    return list(connection.execute(_KEEP_MANY, rows).scalars())
 
 
 def left_over_messages(

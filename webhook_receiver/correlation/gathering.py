@@ -17,7 +17,7 @@ from webhook_receiver.incidents.service import Incidents, Report
 from wedsync_core.clock import format_timestamp
 from wedsync_core.problems import Conflict, FieldProblem, Invalid
 from wedsync_core.redaction import redact_text
-from wedsync_core.severity import Severity, Signal
+from wedsync_core.severity import Decision, Severity, Signal
 from wedsync_core.storage import Transaction
 
 ACTOR = "correlation"
@@ -34,7 +34,7 @@ class Gathering:
 
     def begin(self, transaction: Transaction, report: Report, alert: Facts, place: Place, now: datetime) -> int:
         """Open an incident for an alert; returns its number."""
-        reason = _reason(place, alert.fingerprint, report.title, now)
+        reason = reason_of(place, alert.fingerprint, report.title, now)
         opened = self._incidents.open(transaction, report, now, correlation={"reported": [], "reasons": [reason]})
         store.add_parts(transaction, opened.incident_id, parts_of([alert]), now)
         return opened.incident_id
@@ -47,13 +47,12 @@ class Gathering:
         A grave alert that brings a new region or workflow to what somebody has acknowledged is told to them.
         """
         signal = report.signal
-        news = bool(signal.regions - set(row.regions) or signal.workflows - set(row.affects))
         judged = self._incidents.judge([signal], now)
         alerts = row.alerts + (place.reason != "returned")
         values = {
-            **_widened(row, [signal]),
+            **widened(row, [signal]),
             "alerts": alerts,
-            "correlation": _explained(row, _reason(place, alert.fingerprint, report.title, now)),
+            "correlation": explained(row, reason_of(place, alert.fingerprint, report.title, now)),
         }
         incident_store.update_incident(transaction, row.id, values, now)
         before = store.parts_of_incident(transaction, row.id)
@@ -69,8 +68,7 @@ class Gathering:
         joined = self._incidents.held(transaction, row.id)
         if self._incidents.rise(transaction, joined, judged, cause=f"{report.title} joined", now=now):
             return
-        grave = judged.decision.severity is Severity.CRITICAL or signal.rule_severity == "critical"
-        if news and grave and row.status in (Status.INVESTIGATING.value, Status.IN_PROGRESS.value):
+        if is_news(row, signal, judged.decision):
             people = self._telling.tell_holders(transaction, joined, report.title, now)
             self._note(transaction, row.id, EventKind.NEWS_TOLD, {"alert": report.title, "people": people}, ACTOR, now)
 
@@ -188,11 +186,11 @@ class Gathering:
         place = Place(into, reason, sentence)
         before = target.correlation or {}
         reported = (source.correlation or {}).get("reported", [])
-        explained = _explained(target, _reason(place, f"incident {source.id}", source.title, now))
+        explains = explained(target, reason_of(place, f"incident {source.id}", source.title, now))
         values = {
-            **_widened(target, signals, source),
+            **widened(target, signals, source),
             "alerts": target.alerts + source.alerts,
-            "correlation": {**explained, "reported": [*before.get("reported", []), *reported]},
+            "correlation": {**explains, "reported": [*before.get("reported", []), *reported]},
         }
         incident_store.update_incident(transaction, into, values, now)
         store.write_parts(transaction, into, parts, self._latest(values["alerts"], now))
@@ -236,7 +234,14 @@ class Gathering:
         incident_store.add_event(transaction, incident_id, kind, actor=actor, now=now, detail=detail)
 
 
-def _widened(row: Any, signals: Iterable[Signal], source: Any = None) -> dict[str, Any]:
+def is_news(row: Any, signal: Signal, decision: Decision) -> bool:
+    """Return whether a grave alert brings a new region or workflow to what somebody has acknowledged."""
+    more = bool(signal.regions - set(row.regions) or signal.workflows - set(row.affects))
+    grave = decision.severity is Severity.CRITICAL or signal.rule_severity == "critical"
+    return more and grave and row.status in (Status.INVESTIGATING.value, Status.IN_PROGRESS.value)
+
+
+def widened(row: Any, signals: Iterable[Signal], source: Any = None) -> dict[str, Any]:
     """Return an incident's regions, workflows and services with those of ``signals``."""
     known = list(signals)
     services = {*row.context.get("affected_services", ()), *(signal.service for signal in known)}
@@ -253,7 +258,8 @@ def _widened(row: Any, signals: Iterable[Signal], source: Any = None) -> dict[st
     }
 
 
-def _reason(place: Place, subject: str, title: str, now: datetime) -> dict[str, Any]:
+def reason_of(place: Place, subject: str, title: str, now: datetime) -> dict[str, Any]:
+    """Return why something is part of an incident, as it is kept with that."""
     return {
         "subject": subject,
         "title": title,
@@ -263,7 +269,8 @@ def _reason(place: Place, subject: str, title: str, now: datetime) -> dict[str, 
     }
 
 
-def _explained(row: Any, reason: Mapping[str, Any]) -> dict[str, Any]:
+def explained(row: Any, reason: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an incident keeps of its correlation, with one reason more."""
     before = row.correlation or {"reported": [], "reasons": []}
     return {**before, "reasons": [*before["reasons"], reason]}
 

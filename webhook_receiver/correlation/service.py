@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from webhook_receiver.correlation import store
+from webhook_receiver.correlation.crowd import Crowd
 from webhook_receiver.correlation.decision import Limits, Place, Topology, facts_of, place
 from webhook_receiver.correlation.gathering import Gathering
 from webhook_receiver.correlation.metrics import CorrelationMetrics
@@ -47,6 +48,17 @@ class Correlation(Gathering):
         then both wanted this would wait for ever.
         """
         store.hold_places(transaction)
+
+    def crowd(self, transaction: Transaction, now: datetime) -> Crowd:
+        """Return what places many alerts in a transaction that already holds the right to."""
+        return Crowd(
+            transaction,
+            now,
+            incidents=self._incidents,
+            topology=self._topology,
+            limits=self._limits,
+            metrics=self._metrics,
+        )
 
     def place(self, transaction: Transaction, fingerprint: str, report: Report, now: datetime) -> Placed:
         """Return the incident for an alert that fires: an open one it belongs to, or a new one."""

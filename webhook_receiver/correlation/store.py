@@ -18,6 +18,8 @@ from wedsync_core.storage import upsert
 _PLACES = 7_359_001
 """The advisory lock under which alerts are placed and incidents merged. Any number, the same in every replica."""
 _ROWS_AT_ONCE = 500
+LONGEST_SERVICE = 200
+"""Of a name as it is written beside its incident."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,31 @@ def _open(*found: ColumnElement[bool]) -> Select[Any]:
 
 
 _OPEN = _open(_BY_NAME, INCIDENTS.c.id == _LAST)
+_OPEN_NEAR = (
+    select(
+        INCIDENTS.c.id,
+        INCIDENTS.c.created_at,
+        INCIDENTS.c.alerts,
+        INCIDENTS.c.suppressed_by,
+        INCIDENT_SERVICES.c.service,
+        INCIDENT_SERVICES.c.third_party,
+        INCIDENT_SERVICES.c.facts,
+        INCIDENT_SERVICES.c.last_alert_at,
+    )
+    .join(INCIDENT_SERVICES, INCIDENT_SERVICES.c.incident_id == INCIDENTS.c.id)
+    .where(_BY_NAME, INCIDENTS.c.status.in_([status.value for status in ACTIVE]))
+    .order_by(INCIDENTS.c.id, INCIDENT_SERVICES.c.service)
+)
 _OPEN_RULED = _open(_BY_NAME, INCIDENTS.c.id == _LAST, _RULED)
 _EXPLAIN = update(EPISODES).where(EPISODES.c.fingerprint == bindparam("alert"), EPISODES.c.state == "firing")
+_RULED_ALERTS = select(RULINGS.c.left, RULINGS.c.right).where(
+    or_(
+        RULINGS.c.left.in_(bindparam("fingerprints", expanding=True)),
+        RULINGS.c.right.in_(bindparam("fingerprints", expanding=True)),
+    )
+)
+_ADD_PARTS = insert(INCIDENT_SERVICES)
+_FORGET_PARTS = delete(INCIDENT_SERVICES).where(INCIDENT_SERVICES.c.incident_id == bindparam("incident"))
 _SEEN = update(INCIDENT_SERVICES).where(INCIDENT_SERVICES.c.incident_id == bindparam("incident"))
 
 
@@ -137,6 +162,33 @@ def open_incidents(
     ]
 
 
+def ruled_alerts(connection: Connection, fingerprints: Collection[str]) -> set[str]:
+    """Return those of ``fingerprints`` that people ruled anything about."""
+    rows = connection.execute(_RULED_ALERTS, {"fingerprints": list(fingerprints)})
+    return {fingerprint for row in rows for fingerprint in row} & set(fingerprints)
+
+
+def incidents_near(connection: Connection, names: Collection[str], since: datetime) -> list[OpenIncident]:
+    """Return the incidents not over that are about one of ``names`` and whose latest alert came after ``since``.
+
+    For alerts that never fired before and that nobody ruled about: nothing else can bring those into an incident.
+    """
+    rows: dict[int, list[Any]] = {}
+    for row in connection.execute(_OPEN_NEAR, {"names": list(names), "since": since}):
+        rows.setdefault(row.id, []).append(row)
+    return [
+        OpenIncident(
+            incident_id=incident_id,
+            opened_at=parts[0].created_at,
+            last_alert_at=parts[0].last_alert_at,
+            alerts=parts[0].alerts,
+            parts=tuple(_part(row) for row in parts),
+            suppressed=parts[0].suppressed_by is not None,
+        )
+        for incident_id, parts in rows.items()
+    ]
+
+
 def parts_of_incident(connection: Connection, incident_id: int) -> tuple[Part, ...]:
     """Return what an incident is about."""
     query = (
@@ -162,10 +214,15 @@ def see_alert(connection: Connection, incident_id: int, last_alert_at: datetime 
 
 def add_parts(connection: Connection, incident_id: int, parts: Iterable[Part], last_alert_at: datetime | None) -> None:
     """Write what a new incident is about."""
+    add_all_parts(connection, [(incident_id, parts, last_alert_at)])
+
+
+def add_all_parts(connection: Connection, incidents: Iterable[tuple[int, Iterable[Part], datetime | None]]) -> None:
+    """Write what several new incidents are about, and when the latest alert of each came."""
     rows = [
         {
             "incident_id": incident_id,
-            "service": part.service[:200],
+            "service": part.service[:LONGEST_SERVICE],
             "third_party": part.third_party,
             "facts": {
                 "workflows": sorted(part.workflows),
@@ -176,10 +233,25 @@ def add_parts(connection: Connection, incident_id: int, parts: Iterable[Part], l
             },
             "last_alert_at": last_alert_at,
         }
+        for incident_id, parts, last_alert_at in incidents
         for part in parts
     ]
     if rows:
-        connection.execute(insert(INCIDENT_SERVICES), rows)
+        connection.execute(_ADD_PARTS, rows)
+
+
+def forget_parts(connection: Connection, incident_ids: Iterable[int]) -> None:
+    """Forget what incidents were about; what they are about now is written next."""
+    rows = [{"incident": incident_id} for incident_id in incident_ids]
+    if rows:
+        connection.execute(_FORGET_PARTS, rows)
+
+
+def see_alerts(connection: Connection, seen: Iterable[tuple[int, datetime | None]]) -> None:
+    """Write when the latest alert of each incident came; what they are about has not changed."""
+    rows = [{"incident": incident_id, "last_alert_at": moment} for incident_id, moment in seen]
+    if rows:
+        connection.execute(_SEEN, rows)
 
 
 def explain_episode(connection: Connection, fingerprint: str, reason: str, sentence: str) -> None:

@@ -8,6 +8,7 @@ from webhook_receiver.engine import store, timekeeping, version
 from webhook_receiver.engine.clock import EngineClock
 from webhook_receiver.engine.lease import DutyLeases, Leases, SoleProcess
 from webhook_receiver.engine.metrics import EngineMetrics
+from webhook_receiver.engine.precedence import Precedence
 from webhook_receiver.engine.presence import Presence
 from webhook_receiver.engine.timekeeping import Timekeeping
 from webhook_receiver.engine.version import EngineVersion
@@ -35,6 +36,7 @@ class Engine:
             boot = timekeeping.machine_life()
         else:
             self.clock = EngineClock(machine, lambda: store.database_now(database))
+        self.precedence = Precedence(self.clock)
         self.timekeeping = Timekeeping(database=database, clock=self.clock, metrics=metrics, boot=boot)
         self.version = EngineVersion(database=database, clock=self.clock, metrics=metrics)
         self._leases: DutyLeases = (

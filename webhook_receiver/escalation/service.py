@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from webhook_receiver.engine.precedence import Precedence
 from webhook_receiver.escalation.metrics import EscalationMetrics
 from webhook_receiver.escalation.policy import Due, Passed, policy_from_snapshot, telling_step
 from webhook_receiver.escalation.telling import News, Telling
 from webhook_receiver.incidents import store
 from webhook_receiver.incidents.incident import EventKind, Status
 from webhook_receiver.incidents.service import Incidents
-from wedsync_core.clock import Clock
+from wedsync_core.clock import Clock, thread_seconds
 from wedsync_core.problems import Conflict
 from wedsync_core.storage import Database, Transaction
 
-STEPS_PER_TRANSACTION = 3
+STEPS_PER_TRANSACTION = 8
 """A storm is worked off in many short transactions, so that none keeps a message from being kept."""
 TURN_SECONDS = 0.25
 """Steps are taken for this long in a turn; then what they queued goes out."""
@@ -42,21 +43,26 @@ class Escalation:
         incidents: Incidents,
         telling: Telling,
         clock: Clock,
+        precedence: Precedence,
         metrics: EscalationMetrics,
     ) -> None:
         self._database = database
         self._incidents = incidents
         self._telling = telling
         self._clock = clock
+        self._precedence = precedence
         self._metrics = metrics
 
     def take_due_steps(self) -> int:
         """Take the steps that are due, the worst incidents' first, for ``TURN_SECONDS`` at most; returns how many."""
         taken, until = 0, self._clock.monotonic() + TURN_SECONDS
-        while some := self._take_some():
-            taken += some
-            if self._clock.monotonic() >= until:
+        while self._clock.monotonic() < until:
+            began = thread_seconds()
+            some = self._take_some()
+            if not some:
                 break
+            taken += some
+            self._precedence.rest(thread_seconds() - began)
         return taken
 
     def _take_some(self) -> int:

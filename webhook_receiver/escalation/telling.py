@@ -62,18 +62,14 @@ class Telling:
         )
         page = compose(told, self._base_url)
         planned = [one for person in people for one in plan(person, self._roster.people[person], row.severity, now)]
-        return sum(
-            outbox.queue(
-                transaction,
-                chain=f"incident-{row.id}-{news.key}-{one.person}",
-                incident_id=row.id,
-                planned=one,
-                page=page,
-                severity_rank=row.severity_rank,
-                now=now,
-                purpose=news.purpose,
-            )
-            for one in planned
+        return outbox.queue(
+            transaction,
+            [(f"incident-{row.id}-{news.key}-{one.person}", one) for one in planned],
+            incident_id=row.id,
+            page=page,
+            severity_rank=row.severity_rank,
+            now=now,
+            purpose=news.purpose,
         )
 
     def tell_again(self, transaction: Transaction, row: Any, now: datetime) -> int:

@@ -66,18 +66,24 @@ class Judging(Record):
         firing = [signal_of_alert(labels) for labels in store.firing_labels(transaction, row.id)]
         return [*reported, *firing] or [signal_of_inputs(row.decision["inputs"])]
 
+    def would_rise(self, row: Any, judged: Judged) -> bool:
+        """Return whether ``judged`` is graver than what an incident (its row) is, or calls for a graver policy."""
+        decision = judged.decision
+        other_policy = judged.policy["name"] != row.escalation_policy
+        turned = decision.severity.value == row.severity and _day_began(decision, row) and other_policy
+        return turned or outranks(decision, row.severity)
+
     def rise(self, transaction: Transaction, row: Any, judged: Judged, *, cause: str, now: datetime) -> bool:
         """Make an incident as grave as ``judged``; returns whether that is graver than it was. It never falls.
 
         Where another policy applies, or somebody had acknowledged, the policy begins at its first step at once;
         otherwise it keeps its course and those who were told are told how grave it has become.
         """
+        if not self.would_rise(row, judged):
+            return False
         decision, policy = judged.decision, judged.policy
         risen = outranks(decision, row.severity)
         other_policy = policy["name"] != row.escalation_policy
-        turned = decision.severity.value == row.severity and _day_began(decision, row) and other_policy
-        if not risen and not turned:
-            return False
         values: dict[str, Any] = {
             "severity": decision.severity.value,
             "severity_rank": decision.severity.rank,

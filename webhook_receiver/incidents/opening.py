@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +18,17 @@ from wedsync_core.clock import format_timestamp
 from wedsync_core.problems import Unavailable
 from wedsync_core.redaction import redact, redact_text
 from wedsync_core.season import RegionFacts
+from wedsync_core.severity import Decision
 from wedsync_core.storage import Transaction
+
+
+@dataclass(frozen=True)
+class Composed:
+    """An incident that has not been written: its columns, and the first lines of its log (kind, actor, detail)."""
+
+    values: dict[str, Any]
+    lines: tuple[tuple[EventKind, str, Mapping[str, Any]], ...]
+    decision: Decision
 
 
 class Opening(Judging):
@@ -35,6 +46,24 @@ class Opening(Judging):
         A finding (``dedup_key``) whose incident is not resolved yet is told to that one once more instead.
         ``correlation`` is why an alert opens one; without it the report stands by itself and no alert's end ends it.
         """
+        composed = self.compose(transaction, report, now, correlation=correlation)
+        decision, policy_name = composed.decision, composed.values["escalation_policy"]
+        incident_id = store.insert_incident(transaction, composed.values)
+        if incident_id is None:
+            return Opened(self._tell_again(transaction, report, now), decision, policy_name)
+        for kind, actor, detail in composed.lines:
+            self._log(transaction, incident_id, kind, detail, actor=actor, now=now)
+        self.count_opened(composed)
+        return Opened(incident_id, decision, policy_name)
+
+    def count_opened(self, composed: Composed) -> None:
+        """Count an incident that has been written."""
+        self._parts.metrics.opened.labels(composed.decision.severity.value).inc()
+
+    def compose(
+        self, transaction: Transaction, report: Report, now: datetime, *, correlation: Mapping[str, Any] | None
+    ) -> Composed:
+        """Judge what is reported and return the incident it would open, as ``open`` writes it."""
         moment = report.judged_at or now
         judged = self.judge([report.signal], moment)
         decision, policy = judged.decision, judged.policy
@@ -69,16 +98,11 @@ class Opening(Judging):
             "created_at": now,
             "updated_at": now,
         }
-        incident_id = store.insert_incident(transaction, values)
-        if incident_id is None:
-            return Opened(self._tell_again(transaction, report, now), decision, policy["name"])
         reasons = [redact_text(reason) for reason in decision.reasons]
         detail = {"rule": decision.rule, "reasons": reasons, "policy": policy["name"]}
-        self._log(transaction, incident_id, EventKind.OPENED, detail, actor=report.actor, now=now)
-        if suppressed:
-            self._log(transaction, incident_id, EventKind.SUPPRESSED, suppressed.as_json(), actor="receiver", now=now)
-        self._parts.metrics.opened.labels(decision.severity.value).inc()
-        return Opened(incident_id, decision, policy["name"])
+        opened = (EventKind.OPENED, report.actor, detail)
+        quiet = [(EventKind.SUPPRESSED, "receiver", suppressed.as_json())] if suppressed else []
+        return Composed(values, (opened, *quiet), decision)
 
     def _open_counts(self, transaction: Transaction, now: datetime) -> dict[str, int]:
         """Return how many incidents are open. Counted once for all that open at one moment: a storm opens thousands."""

@@ -44,11 +44,36 @@ _COUNT_OPEN = (
     select(INCIDENTS.c.severity, func.count()).where(INCIDENTS.c.status.in_(_ACTIVE)).group_by(INCIDENTS.c.severity)
 )
 _ADD_EVENT = insert(EVENTS)
+_INSERT_NUMBERED = insert(INCIDENTS)
 
 
 def insert_incident(connection: Connection, values: Mapping[str, Any]) -> int | None:
     """Write a new incident; returns its number, or None while another of its ``dedup_key`` is not resolved."""
     return connection.execute(_INSERT[connection.dialect.name], dict(values)).scalar_one_or_none()
+
+
+def reserve_numbers(connection: Connection, count: int) -> list[int]:
+    """Return numbers for so many new incidents, ascending, that nobody else will use."""
+    if connection.dialect.name == "postgresql":
+        sequence = func.nextval(func.pg_get_serial_sequence(INCIDENTS.name, "id"))
+        numbers = select(sequence).select_from(func.generate_series(1, count).alias("position"))
+        return sorted(connection.execute(numbers).scalars())
+    # The one writer at a time is us until the transaction ends; SQLite itself numbers rows in just this way.
+    last = connection.execute(select(func.max(INCIDENTS.c.id))).scalar() or 0
+    return list(range(last + 1, last + 1 + count))
+
+
+def insert_incidents(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write new incidents whose numbers have been reserved; none of them is a finding with a ``dedup_key``."""
+    if rows:
+        connection.execute(_INSERT_NUMBERED, rows)
+
+
+def change_incidents(connection: Connection, changes: Sequence[tuple[int, Mapping[str, Any]]], now: datetime) -> None:
+    """Change incidents that the caller holds, the same columns of each."""
+    if changes:
+        rows = [{**values, "updated_at": now, "incident": incident_id} for incident_id, values in changes]
+        connection.execute(_UPDATE, rows)
 
 
 def find_by_dedup_key(connection: Connection, dedup_key: str) -> int | None:
@@ -192,6 +217,18 @@ def add_event(
     """Append to an incident's log."""
     values = {"incident_id": incident_id, "created_at": now, "kind": kind.value, "actor": actor}
     connection.execute(_ADD_EVENT, {**values, "detail": dict(detail or {})})
+
+
+def add_events(
+    connection: Connection, lines: Iterable[tuple[int, EventKind, str, Mapping[str, Any]]], now: datetime
+) -> None:
+    """Append to the logs of several incidents: number, kind, actor, detail."""
+    rows = [
+        {"incident_id": number, "created_at": now, "kind": kind.value, "actor": actor, "detail": dict(detail)}
+        for number, kind, actor, detail in lines
+    ]
+    if rows:
+        connection.execute(_ADD_EVENT, rows)
 
 
 def events_of(connection: Connection, incident_ids: Iterable[int], latest: int) -> dict[int, list[Row[Any]]]:

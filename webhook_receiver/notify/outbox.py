@@ -2,59 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import case, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from webhook_receiver.notify.message import Page
 from webhook_receiver.notify.rules import LIMIT, Planned
 from webhook_receiver.schema import NOTIFICATIONS
-from wedsync_core.storage import upsert
 
 _UNFINISHED = ("queued", "sending")
+# Built once: building it costs more than running it, and a storm pages about every incident.
+_QUEUE = {
+    dialect: build(NOTIFICATIONS)
+    .on_conflict_do_nothing(index_elements=["idempotency_key"])
+    .returning(NOTIFICATIONS.c.id)
+    for dialect, build in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+}
 
 
 def queue(
     connection: Connection,
+    planned: Iterable[tuple[str, Planned]],
     *,
-    chain: str,
     incident_id: int,
-    planned: Planned,
     page: Page,
     severity_rank: int,
     now: datetime,
     purpose: str = "page",
-) -> bool:
-    """Write a page to be sent; returns False when this very page was queued before.
+) -> int:
+    """Write a page to be sent, each way by which a person is told; returns how many had not been queued before.
 
-    ``chain`` names what the person is told of; each way of telling makes one page of it.
+    Each goes with the name of the chain that it is part of: what the person is told of. Every way makes one page of it.
     """
-    statement = (
-        upsert(connection, NOTIFICATIONS)
-        .values(
-            idempotency_key=f"{chain}-{planned.way}",
-            chain=chain,
-            position=planned.position,
-            incident_id=incident_id,
-            person=planned.person,
-            channel=planned.channel,
-            address=planned.address,
-            message=page.as_json(),
-            severity_rank=severity_rank,
-            state="queued",
-            attempts=0,
-            fence=0,
-            created_at=now,
-            due_at=planned.due_at,
-            wanted_at=planned.due_at,
-            hold=planned.hold,
-            purpose=purpose,
-        )
-        .on_conflict_do_nothing(index_elements=["idempotency_key"])
-        .returning(NOTIFICATIONS.c.id)
-    )
-    return connection.execute(statement).scalar_one_or_none() is not None
+    rows = [
+        {
+            "idempotency_key": f"{chain}-{one.way}",
+            "chain": chain,
+            "position": one.position,
+            "incident_id": incident_id,
+            "person": one.person,
+            "channel": one.channel,
+            "address": one.address,
+            "message": page.as_json(),
+            "severity_rank": severity_rank,
+            "state": "queued",
+            "attempts": 0,
+            "fence": 0,
+            "created_at": now,
+            "due_at": one.due_at,
+            "wanted_at": one.due_at,
+            "hold": one.hold,
+            "purpose": purpose,
+        }
+        for chain, one in planned
+    ]
+    if not rows:
+        return 0
+    return len(connection.execute(_QUEUE[connection.dialect.name], rows).all())
 
 
 def cancel(connection: Connection, incident_id: int, now: datetime) -> int:

@@ -6,12 +6,13 @@ import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+from webhook_receiver.engine.precedence import Precedence
 from webhook_receiver.notify import sending_store as store
 from webhook_receiver.notify.claiming import Claiming
 from webhook_receiver.notify.metrics import DeliveryMetrics
 from webhook_receiver.notify.sending import Sending
 from webhook_receiver.notify.sending_store import Message
-from wedsync_core.clock import Clock
+from wedsync_core.clock import Clock, thread_seconds
 from wedsync_core.problems import Unavailable
 from wedsync_core.storage import Database
 from wedsync_core.telemetry.logs import get_log
@@ -33,12 +34,14 @@ class Delivery:
         sending: Sending,
         channels: Iterable[str],
         clock: Clock,
+        precedence: Precedence,
         metrics: DeliveryMetrics,
     ) -> None:
         self._database = database
         self._claiming = claiming
         self._sending = sending
         self._clock = clock
+        self._precedence = precedence
         self._metrics = metrics
         self._log = get_log("notify")
         self._stopping = threading.Event()
@@ -93,9 +96,11 @@ class Delivery:
         following: list[Message] = [message]
         try:
             while following:
+                began = thread_seconds()
                 for one in following:
                     self._send(one)
                 following = self._next(message.channel)
+                self._precedence.rest(thread_seconds() - began)
         finally:
             with self._slots:
                 self._on_the_wire[pool] -= 1

@@ -34,13 +34,14 @@ class Suppression:
         self._rules = tuple(
             Cover(RULE, rule.name, rule.match, Severity(rule.up_to), rule.reason, None) for rule in settings.rules
         )
+        self._read: tuple[Any, datetime, list[Cover]] | None = None
         self._looked_at: datetime | None = None
         self._looked_at_all = float("-inf")
 
     def of_new(self, transaction: Transaction, report: Report, decision: Decision, now: datetime) -> Suppressed | None:
         """Return what keeps people asleep for an incident that opens, if anything does."""
         labels = {**_facts(report.signal), **report.labels}
-        covers = self._covers(transaction, now)
+        covers = self._covers_once(transaction, now)
         judged = judge([labels], decision.severity, on_wedding_day=decision.on_wedding_day, covers=covers)
         return judged.suppressed
 
@@ -147,6 +148,13 @@ class Suppression:
             kind = EventKind.SUPPRESSED
             incidents.add_event(transaction, row.id, kind, actor="receiver", now=now, detail=held_by)
         return 0
+
+    def _covers_once(self, transaction: Transaction, now: datetime) -> list[Cover]:
+        """Read the open windows once for all incidents that one transaction opens: a storm opens many."""
+        read, mine = self._read, transaction.get_transaction()
+        if read is None or read[0] is not mine or read[1] != now:
+            read = self._read = (mine, now, self._covers(transaction, now))
+        return read[2]
 
     def _covers(self, transaction: Transaction, now: datetime) -> list[Cover]:
         windows = [
