@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from urllib.parse import urlsplit
@@ -125,16 +125,38 @@ async def _run(target: Target, case: Case, seconds: float) -> Load:
     return load
 
 
+async def post_all(target: Target, bodies: Iterable[bytes], *, connections: int) -> list[int]:
+    """Post every body once, over so many connections; returns the statuses."""
+    left, statuses = iter(bodies), list[int]()
+
+    async def connection() -> None:
+        place = urlsplit(target.url)
+        reader, writer = await asyncio.open_connection(place.hostname, place.port)
+        for body in left:
+            writer.write(_request(target, body))
+            statuses.append(await _answer(reader))
+        writer.close()
+        await writer.wait_closed()
+
+    await asyncio.gather(*(connection() for _ in range(connections)))
+    return statuses
+
+
+def _request(target: Target, body: bytes) -> bytes:
+    place = urlsplit(target.url)
+    authorization = f"Authorization: Bearer {target.token}\r\n" if target.token else ""
+    start = f"POST {place.path} HTTP/1.1\r\nHost: {place.netloc}\r\nContent-Type: application/json\r\n{authorization}"
+    return f"{start}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
 async def _connection(target: Target, bodies: Iterator[bytes], until: float, load: Load) -> None:
     place = urlsplit(target.url)
     reader, writer = await asyncio.open_connection(place.hostname, place.port)
-    authorization = f"Authorization: Bearer {target.token}\r\n" if target.token else ""
-    start = f"POST {place.path} HTTP/1.1\r\nHost: {place.netloc}\r\nContent-Type: application/json\r\n{authorization}"
     try:
         while CLOCK.monotonic() < until:
             body = next(bodies)
             began = CLOCK.monotonic()
-            writer.write(f"{start}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            writer.write(_request(target, body))
             status = await _answer(reader)
             if 200 <= status < 300:
                 load.latencies.append(CLOCK.monotonic() - began)

@@ -50,6 +50,11 @@ def thread_seconds() -> float:
     return time.thread_time()
 
 
+def process_seconds() -> float:
+    """Return the processor's seconds that all threads of this process have taken so far."""
+    return time.process_time()
+
+
 def require_aware(moment: datetime, name: str) -> datetime:
     """Return the moment in UTC. `name` is what the message calls it.
 

@@ -1,8 +1,8 @@
 """Answers go before what is worked off behind them: both share one interpreter and, on SQLite, one writer.
 
 Alertmanager gives a flush up after ten seconds and sends it again, so that a storm whose answers wait grows. Work
-behind the answers therefore rests while requests come, for a fixed multiple of the time it has just taken: it slows
-down and never stops.
+behind the answers therefore rests while requests come, until they have had a fixed multiple of the time it has just
+taken: it slows down and never stops.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from wedsync_core.clock import Clock
+from wedsync_core.clock import Clock, process_seconds
 
 RESTS = 2.0
-"""Seconds of rest for each second of work while requests come: a third of the time is left for what was kept."""
+"""What requests get for each of the processor's seconds that was worked behind them: two thirds of all."""
 LONGEST_REST = 0.25
+"""Seconds by the clock, whoever got how much meanwhile: a page must go out in a storm too."""
 COMING = 0.05
 """Seconds after the last of several requests in which more are expected."""
 _GLANCE = 0.005
@@ -43,19 +44,24 @@ class Precedence:
             yield
         finally:
             with self._lock:
+                if self._under_way > 1:
+                    self._crowded_at = self._clock.monotonic()
                 self._under_way -= 1
 
     @property
     def pressed(self) -> bool:
-        """Whether several requests are under way, or were a moment ago."""
-        return self._clock.monotonic() - self._crowded_at < COMING
+        """Whether a request is under way, or several were a moment ago."""
+        return self._under_way > 0 or self._clock.monotonic() - self._crowded_at < COMING
 
     def rest(self, worked: float) -> None:
-        """After so many seconds of work, let requests go first while they come. All who rest share one measure."""
+        """After so many of the processor's seconds, let requests have theirs while they come.
+
+        All who rest share one measure, the processor's time: on a busy machine a moment's rest gives nobody anything.
+        """
         if not self.pressed:
             return
+        wait_until = self._clock.monotonic() + LONGEST_REST
         with self._lock:
-            now = self._clock.monotonic()
-            until = self._free_at = min(max(self._free_at, now) + RESTS * worked, now + LONGEST_REST)
-        while self.pressed and self._clock.monotonic() < until:
+            free_at = self._free_at = max(self._free_at, process_seconds()) + RESTS * worked
+        while self.pressed and process_seconds() < free_at and self._clock.monotonic() < wait_until:
             self._pause.wait(_GLANCE)
