@@ -12,7 +12,7 @@ from webhook_receiver.engine.precedence import Precedence
 from webhook_receiver.engine.presence import Presence
 from webhook_receiver.engine.timekeeping import Timekeeping
 from webhook_receiver.engine.version import EngineVersion
-from wedsync_core.clock import Clock
+from wedsync_core.clock import Clock, SystemClock
 from wedsync_core.problems import Unavailable
 from wedsync_core.storage import Database
 
@@ -36,7 +36,8 @@ class Engine:
             boot = timekeeping.machine_life()
         else:
             self.clock = EngineClock(machine, lambda: store.database_now(database))
-        self.precedence = Precedence(self.clock)
+        # By the machine, like the processor it shares out: in virtual time nobody would ever have waited long enough.
+        self.precedence = Precedence(SystemClock())
         self.timekeeping = Timekeeping(database=database, clock=self.clock, metrics=metrics, boot=boot)
         self.version = EngineVersion(database=database, clock=self.clock, metrics=metrics)
         self._leases: DutyLeases = (

@@ -15,7 +15,7 @@ from tests.receiver import TOKENS, Desk, alert, open_desk, webhook
 from webhook_receiver.alerts import processing, store
 from webhook_receiver.alerts.api import LARGEST_MESSAGE
 from webhook_receiver.alerts.batches import Batches
-from webhook_receiver.alerts.service import Episodes
+from webhook_receiver.alerts.together import Together
 from wedsync_core.clock import SystemClock
 from wedsync_core.storage import Busy, Database
 
@@ -64,14 +64,14 @@ def test_the_largest_message_that_is_taken(saturday_desk: Desk) -> None:
 def fault(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Services whose alerts our own code fails at."""
     services: list[str] = []
-    real = Episodes.apply
+    real = Together.hear
 
-    def apply(self: Episodes, transaction: Any, sighting: Any, *rest: Any) -> None:
+    def hear(self: Together, sighting: Any, *rest: Any) -> Any:
         if sighting.labels.get("service") in services:
             raise ZeroDivisionError
-        real(self, transaction, sighting, *rest)
+        return real(self, sighting, *rest)
 
-    monkeypatch.setattr(Episodes, "apply", apply)
+    monkeypatch.setattr(Together, "hear", hear)
     return services
 
 

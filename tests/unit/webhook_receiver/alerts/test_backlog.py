@@ -79,3 +79,19 @@ def test_it_knows_which_messages_hold_something_urgent() -> None:
     backlog.take()
 
     assert backlog.urgent() == ["first", "third"]
+
+
+def test_a_larger_transaction_takes_many_pieces_but_suspects_go_a_piece_at_a_time() -> None:
+    """What a dead process left over may be what killed it: a kill must leave few messages under suspicion."""
+    backlog = Backlog[str, str](per_piece=2)
+    for number, alert in enumerate("abcdefg"):
+        backlog.add(number, "", [], [alert])
+    for number, alert in enumerate("xyz"):
+        backlog.add(10 + number, "", [], [alert], uncounted=True)
+
+    taken = []
+    while pieces := backlog.take(5):
+        taken.append("".join(alert for piece in pieces for alert in piece.alerts))
+        backlog.done()
+
+    assert taken == ["abcde", "fg", "xy", "z"]
