@@ -156,6 +156,18 @@ def test_faults_are_listed_with_what_they_did_and_end_by_themselves(demo: Any) -
     assert demo.do("payment") == 201
 
 
+def test_the_faults_that_strike_somewhere_end_and_the_others_stay(demo: Any) -> None:
+    demo.fault("failing", workflow="booking", region="london")
+    demo.fault("failing", workflow="booking")
+    sydney = demo.fault("failing", workflow="booking", region="sydney")
+    slow = demo.fault("slow", workflow="booking", region="london")
+    ended = demo.ask("DELETE", "/faults?fault=failing&workflow=booking&region=london")
+    assert ended == (200, {"removed": 2}), "the one that strikes everywhere strikes there too"
+    assert [fault["id"] for fault in demo.ask("GET", "/faults")[1]["faults"]] == [sydney, slow]
+    assert demo.ask("DELETE", "/faults?regoin=london")[0] == 400
+    assert demo.ask("DELETE", "/faults?fault=third_party_down") == (200, {"removed": 0})
+
+
 def test_a_wrong_fault_is_refused_with_the_reason(demo: Any) -> None:
     status, answer = demo.ask("POST", "/faults", {"fault": "meteor"})
     assert (status, answer["error"][:21]) == (400, "fault must be one of ")
