@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -120,6 +121,39 @@ ALARMS = Table(
     Index("ix_alarms_state_next_at", "state", "next_at"),
 )
 """The direct alarms: one for each error group and region, kept alive while its errors keep coming."""
+
+ERROR_GROUPING_KEYS = Table(
+    "error_grouping_keys",
+    METADATA,
+    Column("key", String(80), primary_key=True),
+    Column("group_id", ForeignKey("error_groups.id", ondelete="CASCADE"), nullable=False),
+    Column("how", String(16), nullable=False),  # opened, version, likeness, wording
+    Column("likeness", Float),
+    Column("error_type", String(200), nullable=False),
+    Column("frames", JSON, nullable=False),  # what is compared, nearest to the failure first
+    Column("at", UtcDateTime, nullable=False),
+    Index("ix_error_grouping_keys_group_id", "group_id"),
+)
+"""Which group an error of a key goes to, and what put the key there: a new version or a likeness adds a pointer."""
+
+ERROR_GROUPING_FEATURES = Table(
+    "error_grouping_features",
+    METADATA,
+    Column("feature", String(24), primary_key=True),
+    Column("key", ForeignKey("error_grouping_keys.key", ondelete="CASCADE"), primary_key=True),
+    Index("ix_error_grouping_features_key", "key"),
+    sqlite_with_rowid=False,
+)
+"""The frames of each key, and the words that may vary in its wording: how keys that are alike are found."""
+
+ERROR_FEATURE_COUNTS = Table(
+    "error_feature_counts",
+    METADATA,
+    Column("feature", String(24), primary_key=True),  # empty: all keys
+    Column("keys", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""In how many keys a feature is: what is in few is telling."""
 
 ERROR_TALLIES = Table(
     "error_tallies",

@@ -8,14 +8,16 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Response, request
 
-from exporters.errors import life_store, query_store, tally_store, upload_store
+from exporters.errors import grouping_store, life_store, query_store, tally_store, upload_store
 from exporters.errors.counting import Counting
+from exporters.errors.grouping import similar_groups
 from exporters.errors.impact import impact
 from exporters.errors.life import State, begun
 from exporters.errors.moving import Asked, Moved, Moving
 from exporters.errors.orders import Merging, Muting, Order, Resolving, Splitting
 from exporters.errors.presentation import (
     present_group,
+    present_key,
     present_life,
     present_moved,
     present_occurrence,
@@ -112,6 +114,8 @@ def _add_questions(room: Blueprint, counting: Counting, database: Database, wedd
                     **present_range(wanted.since, wanted.until),
                 },
                 "errors": [present_occurrence(one) for one in latest],
+                "similar": similar_groups(transaction, members),
+                "groupingKeys": [present_key(key) for key in grouping_store.keys_of(transaction, members, PAGE)],
             }
         return json_response(answer)
 

@@ -15,6 +15,7 @@ from exporters.errors.cleaning import CleanReport, clean
 from exporters.errors.committing import Together
 from exporters.errors.contract import Refused, Submission
 from exporters.errors.fingerprint import Fingerprint, fingerprint
+from exporters.errors.grouping import find_groups, with_groups_name
 from exporters.errors.life import hushed
 from exporters.errors.metrics import ErrorMetrics
 from exporters.errors.store import NewOccurrence, StoredError
@@ -124,7 +125,8 @@ class ErrorIntake:
 
     def _judged(self, transaction: Transaction, reports: Sequence[Prepared], now: datetime) -> list[NewOccurrence]:
         """Find the group of each report and judge it by the calendar and by how many users the group has hit."""
-        groups = store.groups_for(transaction, reports, now)
+        found = find_groups(transaction, reports, now)
+        groups = {key: standing.group for key, standing in found.items()}
         seen = [(groups[print_.key], report.user) for report, print_ in reports if report.user is not None]
         store.see_users(transaction, seen, now)
         users = store.count_users(transaction, groups.values(), now - USERS_WINDOW)
@@ -140,7 +142,11 @@ class ErrorIntake:
                 limits=self._limits,
             )
             alarming = is_alarming(decision.severity)
-            judged.append(NewOccurrence(report, print_, groups[print_.key], decision, alarming))
+            judged.append(
+                NewOccurrence(
+                    report, with_groups_name(print_, found[print_.key]), groups[print_.key], decision, alarming
+                )
+            )
         return judged
 
     def _nearness(self, report: CleanReport, now: datetime) -> float | None:

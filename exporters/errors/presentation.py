@@ -69,6 +69,17 @@ def present_group(row: Any) -> dict[str, Any]:
     }
 
 
+def present_key(row: Any) -> dict[str, Any]:
+    """Return a key that goes to a group, and what put it there."""
+    return {
+        "key": row.key,
+        "groupId": str(row.group_id),
+        "how": row.how,
+        "likeness": row.likeness,
+        "since": format_timestamp(row.at),
+    }
+
+
 def present_counts(
     rows: Iterable[Any], users: Mapping[str, int] | None, roots: Mapping[str, str] | None = None
 ) -> list[dict[str, Any]]:

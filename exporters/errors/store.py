@@ -53,10 +53,6 @@ _STORED = select(
     OCCURRENCES.c.decision,
 ).where(OCCURRENCES.c.event_id.in_(bindparam("ids", expanding=True)))
 
-_GROUPS_OF = select(GROUPS.c.fingerprint, GROUPS.c.id).where(
-    GROUPS.c.fingerprint.in_(bindparam("keys", expanding=True))
-)
-
 _USERS_OF = select(func.count()).select_from(
     select(USERS.c.user)
     .where(USERS.c.group_id == bindparam("group"), USERS.c.last_seen_at >= bindparam("since"))
@@ -109,23 +105,10 @@ def stored_errors(connection: Connection, event_ids: Iterable[str]) -> dict[str,
     return {row.event_id: StoredError(*row) for row in connection.execute(_STORED, {"ids": wanted})}
 
 
-def groups_for(
-    connection: Connection, reports: Sequence[tuple[CleanReport, Fingerprint]], now: datetime
-) -> dict[str, int]:
-    """Return the group id of each fingerprint, opening groups that are new (with no occurrences yet)."""
-    firsts: dict[str, tuple[CleanReport, Fingerprint]] = {}
-    for report, fingerprint in reports:
-        firsts.setdefault(fingerprint.key, (report, fingerprint))
-    if not firsts:
-        return {}
-    known = _group_ids(connection, firsts)
-    # In the order of their keys two requests never wait for each other's rows.
-    missing = sorted(firsts.keys() - known.keys())
-    if missing:
-        rows = [_group_row(*firsts[key], now) for key in missing]
-        connection.execute(_OPEN_GROUPS[connection.dialect.name], rows)
-        known |= _group_ids(connection, missing)
-    return known
+def open_group(connection: Connection, report: CleanReport, fingerprint: Fingerprint, now: datetime) -> int:
+    """Open a group that bears the fingerprint, with no occurrences yet; returns its id, whoever opened it."""
+    connection.execute(_OPEN_GROUPS[connection.dialect.name], [_group_row(report, fingerprint, now)])
+    return int(connection.execute(select(GROUPS.c.id).where(GROUPS.c.fingerprint == fingerprint.key)).scalar_one())
 
 
 def see_users(connection: Connection, seen: Iterable[tuple[int, str]], now: datetime) -> None:
@@ -151,10 +134,6 @@ def add_occurrences(connection: Connection, occurrences: Sequence[NewOccurrence]
     new = set(connection.execute(_ADD_OCCURRENCES[connection.dialect.name], rows).scalars())
     _count_in_groups(connection, [one for one in occurrences if one.report.event_id in new], now)
     return new
-
-
-def _group_ids(connection: Connection, keys: Iterable[str]) -> dict[str, int]:
-    return {row.fingerprint: row.id for row in connection.execute(_GROUPS_OF, {"keys": list(keys)})}
 
 
 def _count_in_groups(connection: Connection, occurrences: Sequence[NewOccurrence], now: datetime) -> None:

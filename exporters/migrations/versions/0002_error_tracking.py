@@ -16,10 +16,12 @@ depends_on = None
 def upgrade() -> None:
     """Bring the schema up to this revision."""
     _add_lives()
+    _add_grouping()
 
 
 def downgrade() -> None:
     """Take the schema back."""
+    _drop_grouping()
     _drop_lives()
 
 
@@ -169,3 +171,47 @@ def _drop_lives() -> None:
     op.drop_table("error_counts")
     op.drop_index("ix_error_answers_at", table_name="error_answers")
     op.drop_table("error_answers")
+
+
+def _add_grouping() -> None:
+    op.create_table(
+        "error_grouping_keys",
+        sa.Column("key", sa.String(length=80), nullable=False),
+        sa.Column("group_id", KEY, nullable=False),
+        sa.Column("how", sa.String(length=16), nullable=False),
+        sa.Column("likeness", sa.Float(), nullable=True),
+        sa.Column("error_type", sa.String(length=200), nullable=False),
+        sa.Column("frames", sa.JSON(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["group_id"], ["error_groups.id"], name=op.f("fk_error_grouping_keys_group_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_error_grouping_keys")),
+    )
+    op.create_index("ix_error_grouping_keys_group_id", "error_grouping_keys", ["group_id"], unique=False)
+    op.create_table(
+        "error_grouping_features",
+        sa.Column("feature", sa.String(length=24), nullable=False),
+        sa.Column("key", sa.String(length=80), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["key"], ["error_grouping_keys.key"], name=op.f("fk_error_grouping_features_key"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("feature", "key", name=op.f("pk_error_grouping_features")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_error_grouping_features_key", "error_grouping_features", ["key"], unique=False)
+    op.create_table(
+        "error_feature_counts",
+        sa.Column("feature", sa.String(length=24), nullable=False),
+        sa.Column("keys", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("feature", name=op.f("pk_error_feature_counts")),
+        sqlite_with_rowid=False,
+    )
+
+
+def _drop_grouping() -> None:
+    op.drop_table("error_feature_counts")
+    op.drop_index("ix_error_grouping_features_key", table_name="error_grouping_features")
+    op.drop_table("error_grouping_features")
+    op.drop_index("ix_error_grouping_keys_group_id", table_name="error_grouping_keys")
+    op.drop_table("error_grouping_keys")

@@ -27,7 +27,7 @@ def test_on_a_saturday_it_is_critical_and_posted_within_the_same_second(
         "affects": "photo_upload",
         "region": "london",
         "source": "ingest",
-        "group": saturday_desk.get("/groups")["groups"][0]["fingerprint"].removeprefix("v1:")[:16],
+        "group": saturday_desk.get("/groups")["groups"][0]["fingerprint"].removeprefix("v2:")[:16],
     }
     assert alert["startsAt"] == happened
     assert alert["endsAt"] == "2026-06-13T14:05:00.000Z"

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from exporters.errors.contract import ErrorReport, read_report
 from exporters.errors.envelope import Item, discarded, dsn_key, header_key, read_envelope
 from exporters.errors.envelope_event import MESSAGE, Origin, report_members
-from exporters.errors.frames import read_frames
+from exporters.errors.places import places
+from exporters.errors.stacks import read_stack
 from wedsync_core.problems import Malformed
 
 ID = "9ec79c33ec9942ab8353589fcb2e04dc"
@@ -118,7 +119,8 @@ def test_a_chain_of_exceptions_is_the_last_one_with_its_causes() -> None:
     assert (report.error_type, report.message) == ("BookingFailed", "BookingFailed happened")
     assert report.stack_trace is not None
     assert report.stack_trace.index("DbDown") < report.stack_trace.index("BookingFailed")
-    assert [str(frame) for frame in read_frames(report.stack_trace)] == ["save in srv/book.py"]
+    found = places(read_stack(report.stack_trace).frames)
+    assert [str(place) for place in found] == ["save in srv/db.py", "save in srv/book.py"]
 
 
 def test_a_made_up_exception_is_a_message() -> None:
@@ -126,7 +128,7 @@ def test_a_made_up_exception_is_a_message() -> None:
     made_up = {"value": "slow", "mechanism": {"synthetic": True}, "stacktrace": {"frames": frames}}
     report = _read(platform="javascript", message="the page is slow", exception={"values": [made_up]})
     assert (report.error_type, report.message, report.level) == (MESSAGE, "the page is slow", "frontend")
-    assert [frame.function for frame in read_frames(report.stack_trace or "")] == ["pay"]
+    assert [frame.function for frame in places(read_stack(report.stack_trace or "").frames)] == ["pay"]
 
 
 def test_tags_say_what_the_sdk_cannot() -> None:

@@ -1,10 +1,12 @@
-"""Which reports are one error, and the reason that is given. Version 1 is frozen: its keys are written out."""
+"""Which reports are one error, and the reason that is given. Versions that were released are frozen."""
 
 from dataclasses import replace
 
 from exporters.errors.cleaning import CleanReport, clean
 from exporters.errors.contract import ErrorReport
-from exporters.errors.fingerprint import Grouping, fingerprint
+from exporters.errors.fingerprint import Fingerprint, Grouping, fingerprint
+from exporters.errors.rules import GroupingRule
+from exporters.errors.version1 import key_v1
 from tests.cast import SATURDAY
 
 STACK = """Traceback (most recent call last):
@@ -55,7 +57,7 @@ def test_without_a_stack_the_message_s_pattern_decides() -> None:
 
 def test_library_frames_alone_do_not_merge_what_differs() -> None:
     one, other = fingerprint(report(LIBRARY, "slow down")), fingerprint(report(LIBRARY, "access denied"))
-    assert one.reason is Grouping.MESSAGE_WITHOUT_OWN_FRAMES
+    assert one.reason is Grouping.LIBRARY_FRAMES
     assert one.key != other.key
 
 
@@ -70,21 +72,51 @@ def test_secrets_do_not_split_a_group() -> None:
 
 def test_it_tells_why() -> None:
     one = fingerprint(report(stack()))
-    assert one.as_json() == {
-        "version": "v1",
-        "reason": "in_app_frames",
-        "basis": [
-            *("photos", "StorageTimeout"),
-            *("put in uploads/bucket.py", "store in uploads/service.py", "upload in app/views.py"),
-        ],
-    }
+    told = one.as_json()
+    assert (told["version"], told["reason"]) == ("v2", "in_app_frames")
+    assert told["basis"] == [
+        *("photos", "StorageTimeout"),
+        *("put in uploads/bucket.py", "store in uploads/service.py", "upload in app/views.py"),
+    ]
+    assert [frame["contributes"] for frame in one.explained["frames"]] == [True, True, True]
     assert (one.culprit, one.title) == ("put in uploads/bucket.py", "StorageTimeout: no answer")
 
 
+def test_it_tells_why_a_frame_does_not_count() -> None:
+    [frame] = fingerprint(report(LIBRARY)).explained["frames"]
+    assert (frame["contributes"], frame["why"].endswith("(in a folder of libraries)")) == (True, True)
+    told = fingerprint(report(stack() + LIBRARY)).explained["frames"]
+    assert {frame["why"] for frame in told if not frame["contributes"]} == {"in a folder of libraries"}
+
+
+def test_the_client_s_fingerprint_comes_first() -> None:
+    def named(stack_: str, *parts: str) -> Fingerprint:
+        return fingerprint(replace(report(stack_), extra={"fingerprint": list(parts)}))
+
+    one = named(stack(), "payment provider")
+    assert one.reason is Grouping.CLIENT_FINGERPRINT
+    assert named(stack(view="retry"), "payment provider").key == one.key
+    assert named(stack(), "{{ default }}").key == fingerprint(report(stack())).key
+    usual = named(stack(), "{{ default }}", "eu")
+    assert usual.key not in {named(stack(), "{{default}}", "us").key, fingerprint(report(stack())).key}
+
+
+def test_a_rule_decides_what_is_one() -> None:
+    rules = [GroupingRule("storage", type="Storage*", fingerprint=("storage",))]
+    one, other = (fingerprint(report(stack(view=view)), rules) for view in ("upload", "retry"))
+    assert (one.key, one.reason, one.as_json()["rule"]) == (other.key, Grouping.RULE, "storage")
+    assert fingerprint(report(stack(), error_type="DiskFull"), rules).reason is Grouping.IN_APP_FRAMES
+
+
+def test_a_rule_says_whose_code_a_frame_is() -> None:
+    rules = [GroupingRule("bucket is bought", path="uploads/bucket.py", app=False)]
+    assert fingerprint(report(stack()), rules).culprit == "store in uploads/service.py"
+
+
 def test_version_1_does_not_change() -> None:
-    """If this fails, write version 2 beside it: every stored group would be orphaned."""
-    assert fingerprint(report(stack())).key == "v1:2e04e94f5567264cec3c9d7b276e01a6"
-    assert fingerprint(report(message="photo 812 is gone")).key == "v1:bf548328cde250250ed53528eeef503c"
+    """Its keys stand for groups that are stored: without them every one of those would be opened anew."""
+    assert key_v1(report(stack())) == "v1:2e04e94f5567264cec3c9d7b276e01a6"
+    assert key_v1(report(message="photo 812 is gone")) == "v1:bf548328cde250250ed53528eeef503c"
 
 
 def test_a_title_is_one_bounded_line() -> None:

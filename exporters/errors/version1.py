@@ -1,13 +1,32 @@
-"""Frames out of the text of a stack trace: Python, JavaScript (both browser forms), Java. Nearest to the failure first.
+"""Version 1 of the fingerprint, frozen: its keys stand for groups that are stored. Pure.
 
-Line and column numbers are left out: they change with every edit above them.
+It is asked only for an error whose version 2 key is new: what it knew under its old key goes on there.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
+
+from exporters.errors.cleaning import CleanReport
+
+VERSION = "v1"
+FRAMES = 3
+
+
+def key_v1(report: CleanReport) -> str:
+    """Return the key that version 1 gave to a report: `v1:` and 32 hexadecimal digits."""
+    parts = [_parameterised(report.message)]
+    if report.stack_trace:
+        own = list(islice((frame for frame in _read_frames(report.stack_trace) if frame.in_app), FRAMES))
+        parts = [str(frame) for frame in own] or parts
+    basis = [VERSION, report.service, report.error_type, *parts]
+    return f"{VERSION}:{hashlib.sha256(json.dumps(basis, ensure_ascii=False).encode()).hexdigest()[:32]}"
+
 
 MOST_LINES = 1_000
 """Lines of a stack that are looked at: a Python frame takes two."""
@@ -15,7 +34,7 @@ _PYTHON_FRAME = '  File "'
 
 
 @dataclass(frozen=True)
-class Frame:
+class _Frame:
     """A place in code: the module or the end of its path, and the function."""
 
     module: str
@@ -47,7 +66,7 @@ _ANONYMOUS = frozenset({"", "<anonymous>", "anonymous", "<lambda>", "<module>", 
 _CAUSED = re.compile(r"^(?:The above exception was|During handling of the above)[^\n]*$", re.MULTILINE)
 
 
-def read_frames(stack: str) -> Iterator[Frame]:
+def _read_frames(stack: str) -> Iterator[_Frame]:
     """Yield the frames of the error itself, the nearest to the failure first; none for a form that is not known.
 
     They are read as they are asked for: a fingerprint needs three of a thousand.
@@ -55,7 +74,7 @@ def read_frames(stack: str) -> Iterator[Frame]:
     return _once(_python_frames(stack) if _PYTHON_FRAME in stack else _other_frames(stack))
 
 
-def _python_frames(stack: str) -> Iterator[Frame]:
+def _python_frames(stack: str) -> Iterator[_Frame]:
     # Python prints the cause first and the error itself last, each with the crash below.
     for line in reversed(_CAUSED.split(stack)[-1].splitlines()[-MOST_LINES:]):
         match = _PYTHON.match(line)
@@ -63,7 +82,7 @@ def _python_frames(stack: str) -> Iterator[Frame]:
             yield _frame(match["path"], match["function"] or "")
 
 
-def _other_frames(stack: str) -> Iterator[Frame]:
+def _other_frames(stack: str) -> Iterator[_Frame]:
     # Java prints causes below the error: what comes after is another error's stack.
     for line in stack.partition("\nCaused by:")[0].splitlines()[:MOST_LINES]:
         match = _JAVA.match(line) or _V8.match(line) or _GECKO.match(line)
@@ -71,8 +90,8 @@ def _other_frames(stack: str) -> Iterator[Frame]:
             yield _frame(match["path"], match["function"] or "")
 
 
-def _frame(path: str, function: str) -> Frame:
-    return Frame(_module(path), _function(function), in_app=_LIBRARY.search(path) is None)
+def _frame(path: str, function: str) -> _Frame:
+    return _Frame(_module(path), _function(function), in_app=_LIBRARY.search(path) is None)
 
 
 def _module(path: str) -> str:
@@ -91,10 +110,38 @@ def _function(name: str) -> str:
     return "<anonymous>" if name in _ANONYMOUS else name
 
 
-def _once(frames: Iterable[Frame]) -> Iterator[Frame]:
+def _once(frames: Iterable[_Frame]) -> Iterator[_Frame]:
     """Leave out repeats in a row: recursion is one place, however deep."""
     before = None
     for frame in frames:
         if frame != before:
             yield frame
         before = frame
+
+
+LONGEST = 1_000
+"""Characters of a message that count."""
+
+# In one pass from left to right, the more particular kinds first: a date must not become three numbers.
+_KINDS = re.compile(
+    r"""
+      (?P<url>\b[a-z][a-z0-9+.-]{1,20}://[^\s"'<>)\]]{1,500})
+    | (?P<uuid>\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b)
+    | (?P<date>\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?)?)
+    | (?P<ip>\b\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?\b)
+    | (?P<hex>\b0x[0-9a-f]{1,32}\b|\b(?=[0-9a-f]{0,63}\d)(?=\d{0,63}[a-f])[0-9a-f]{7,64}\b)
+    | (?P<duration>\b\d{1,9}(?:\.\d{1,9})?\s?(?:ms|s|sec|seconds|min|minutes|h|hours|days|us|ns)\b)
+    | (?P<size>\b\d{1,15}(?:\.\d{1,9})?\s?(?:bytes|B|[KMGT]i?B)\b)
+    | (?P<id>\b[a-z]{1,20}[_-](?=[A-Za-z0-9]{0,63}\d)[A-Za-z0-9]{1,64}\b|\b(?=[A-Za-z]{0,31}\d)[A-Za-z0-9]{12,64}\b)
+    | (?P<number>(?<![A-Za-z0-9_])[+-]?\d{1,40}(?:[.,]\d{1,20})*+(?![A-Za-z0-9_])
+        |(?<=[_#=:/])\d{2,40}\b|(?<=[A-Za-z])\d{4,40}\b)
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_BLANKS = re.compile(r"\s++")
+
+
+def _parameterised(message: str) -> str:
+    """Return the message with urls, ids, dates, numbers and the like replaced by `<kind>`, blanks made single."""
+    text = _BLANKS.sub(" ", message[:LONGEST]).strip()
+    return _KINDS.sub(lambda match: f"<{match.lastgroup}>", text)
