@@ -65,7 +65,8 @@ class Load:
 
 def told_of(calls: Sequence[Call], person: str) -> set[str]:
     """The alerts of a load that somebody was told of by name; what the receiver tells of itself is not among them."""
-    return {title for call in calls if call.person == person for title in _TITLE.findall(call.subject)}
+    ordinary = (call for call in calls if call.person == person and not call.by_last_resort)
+    return {title for call in ordinary for title in _TITLE.findall(call.subject)}
 
 
 def lost(provider: Provider, sent: Sequence[str], person: str) -> list[str]:

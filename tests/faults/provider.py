@@ -33,6 +33,11 @@ class Call:
     path: str = ""
     """Where it was posted to: replicas may be given different ones."""
 
+    @property
+    def by_last_resort(self) -> bool:
+        """Whether it is a page without a database, after which the ordinary one is still owed."""
+        return self.subject.startswith("LAST RESORT")
+
 
 def taken(_call: Call) -> int:
     """Answer that the page was taken."""
