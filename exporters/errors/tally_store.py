@@ -23,6 +23,10 @@ USERS_COUNTED = 10_000
 """Of each key: counting stops here, where a figure only says `very many`."""
 
 
+_ADD_TALLY = insert(TALLIES)
+"""Built once: building a statement costs more than running it, and every request does."""
+
+
 @dataclass(frozen=True)
 class Window:
     """Whole minutes, in seconds since 1970: from `since` to before `until`."""
@@ -53,7 +57,7 @@ def _pieces(since: int, until: int, resolutions: tuple[int, ...]) -> Iterator[tu
 def add_tally(connection: Connection, entries: Sequence[Mapping[str, Any]], now: datetime) -> None:
     """Keep what one request added."""
     if entries:
-        connection.execute(insert(TALLIES), {"received_at": now, "entries": list(entries)})
+        connection.execute(_ADD_TALLY, {"received_at": now, "entries": list(entries)})
 
 
 def take_tallies(connection: Connection, limit: int) -> list[tuple[datetime, Sequence[Mapping[str, Any]]]]:
