@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 from exporters.errors import life_store, query_store, tally_store, trending
 from exporters.errors.classification import CalendarFacts
 from exporters.errors.counting import Counting
+from exporters.errors.patterns import Pattern
 from exporters.errors.presentation import (
     present_calendar,
     present_counts,
@@ -30,6 +31,7 @@ from wedsync_core.web.responses import json_response
 
 MOST_KEYS = 100
 MOST_CORRELATIONS = 5
+MOST_REMEMBERED = 32
 
 _TIME_RANGE = Parameter("timeRange", "How far back, such as 30m, 24h or 7d; counts are of whole minutes.", "24h")
 
@@ -42,6 +44,18 @@ def create_analytics_blueprint(
 
     def window_of(since: datetime, now: datetime) -> Window:
         return trending.window_of(since, now, minutes_kept=retention.minutes, hours_kept=retention.hours)
+
+    # Of the last few windows: a page is asked for again and again, and what groups share does not change in a minute.
+    remembered: dict[Window, list[Pattern]] = {}
+
+    def shared(transaction: Transaction, window: Window) -> list[Pattern]:
+        found = remembered.get(window)
+        if found is None:
+            found = trending.find_patterns(transaction, window, MOST_CORRELATIONS)
+            if len(remembered) >= MOST_REMEMBERED:
+                remembered.clear()
+            remembered[window] = found
+        return found
 
     @room.get("")
     @operation(
@@ -71,7 +85,7 @@ def create_analytics_blueprint(
             users = _users(transaction, by, keys, window) if known else None
             total = tally_store.total(transaction, window, severity)
             rows = query_store.occurrences(transaction, wanted, limit=most + 1, before=before)
-            correlations = trending.find_patterns(transaction, window, MOST_CORRELATIONS)
+            correlations = shared(transaction, window)
         last = rows[most - 1] if len(rows) > most else None
         return json_response(
             {
