@@ -18,6 +18,7 @@ from exporters.errors.fingerprint import Fingerprint, fingerprint
 from exporters.errors.grouping import find_groups, with_groups_name
 from exporters.errors.life import hushed
 from exporters.errors.metrics import ErrorMetrics
+from exporters.errors.rules import GroupingRule
 from exporters.errors.store import NewOccurrence, StoredError
 from exporters.errors.tally import Judged, entries_of
 from exporters.errors.traits import wedding_of
@@ -70,7 +71,7 @@ class Receipt:
 class ErrorIntake:
     """Takes in error reports; what it has answered for is on disk, and so is the alarm that it promised."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what the room has around it
         self,
         *,
         database: Database,
@@ -81,7 +82,9 @@ class ErrorIntake:
         pseudonym_key: bytes,
         metrics: ErrorMetrics,
         alarms: Alarms,
+        rules: Sequence[GroupingRule] = (),
     ) -> None:
+        self._rules = rules
         self._database = database
         self._clock = clock
         self._calendar = calendar
@@ -99,7 +102,7 @@ class ErrorIntake:
         for index, report in enumerate(submission.reports):
             if not isinstance(report, Refused):
                 cleaned = clean(report, event_id=uuid.uuid4().hex, now=now, pseudonym_key=self._pseudonym_key)
-                prepared[index] = cleaned, fingerprint(cleaned)
+                prepared[index] = cleaned, fingerprint(cleaned, self._rules)
         kept = self._together.submit(prepared) if prepared else Kept({}, {})
         receipt = Receipt(_receipts(submission.reports, prepared, kept), submission.single)
         self._count(receipt, kept.fresh.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, and_, or_, select
@@ -83,3 +83,22 @@ def groups(
 def find_group(connection: Connection, group_id: int) -> Row[Any] | None:
     """Return a group."""
     return connection.execute(select(GROUPS).where(GROUPS.c.id == group_id)).first()
+
+
+def find_occurrence(connection: Connection, event_id: str) -> Row[Any] | None:
+    """Return an error."""
+    return connection.execute(select(OCCURRENCES).where(OCCURRENCES.c.event_id == event_id)).first()
+
+
+def around(connection: Connection, row: Row[Any], window: timedelta, most: int) -> list[Row[Any]]:
+    """Return the errors of an error's trace, and those that arrived nearest before and after it within a window."""
+    arrived = OCCURRENCES.c.received_at
+    found: list[Row[Any]] = []
+    if row.trace_id:
+        query = select(OCCURRENCES).where(OCCURRENCES.c.trace_id == row.trace_id).order_by(OCCURRENCES.c.id)
+        found += connection.execute(query.limit(most))
+    before = select(OCCURRENCES).where(arrived.between(row.received_at - window, row.received_at))
+    after = select(OCCURRENCES).where(arrived.between(row.received_at, row.received_at + window))
+    found += connection.execute(before.order_by(arrived.desc(), OCCURRENCES.c.id.desc()).limit(most))
+    found += connection.execute(after.order_by(arrived, OCCURRENCES.c.id).limit(most))
+    return found

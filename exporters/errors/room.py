@@ -13,6 +13,7 @@ from exporters.errors.admission import Admission
 from exporters.errors.analytics_api import create_analytics_blueprint
 from exporters.errors.api import create_errors_blueprint
 from exporters.errors.classification import CalendarFacts, HoursToWedding, Surroundings
+from exporters.errors.correlate_api import create_correlation_blueprint
 from exporters.errors.counting import Counting
 from exporters.errors.envelope_api import EnvelopeDoor, create_envelope_blueprint
 from exporters.errors.group_api import Weddings, create_groups_blueprint
@@ -22,6 +23,7 @@ from exporters.errors.keeper import Keeper
 from exporters.errors.metrics import ErrorMetrics
 from exporters.errors.moving import Moving
 from exporters.errors.pruning import Pruning
+from exporters.errors.rules import GroupingRule
 from exporters.errors.upload_api import create_uploads_blueprint
 from exporters.errors.watching import Alarms as WatchedAlarms
 from exporters.errors.watching import Watching
@@ -76,6 +78,10 @@ def open_errors_room(around: Around) -> ErrorsRoom:
         pseudonym_key=around.pseudonym_key,
         metrics=metrics,
         alarms=around.alarms,
+        rules=[
+            GroupingRule(**{**rule.model_dump(), "fingerprint": tuple(rule.fingerprint)})
+            for rule in around.settings.grouping.rules
+        ],
     )
     admission = Admission(
         quotas=around.settings.quotas,
@@ -115,6 +121,7 @@ def open_errors_room(around: Around) -> ErrorsRoom:
             clock=clock,
             wake=around.alarms.wake,
         ),
+        create_correlation_blueprint(database=database),
         create_uploads_blueprint(counting=counting, database=database, clock=clock, metrics=metrics),
     )
     return ErrorsRoom(blueprints, keeper)

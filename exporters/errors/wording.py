@@ -32,6 +32,7 @@ _VARIES = re.compile(
     | (?P<host>(?<![\w./@-])[A-Za-z0-9*][A-Za-z0-9_-]{0,62}(?:\.[A-Za-z0-9_-]{1,63}){0,8}:\d{2,5}(?![\w:.])
       | (?<![\w./@$-])(?!(?:org|com|net|java|javax|io|android|edu|uk|sun)\.)[a-z0-9][a-z0-9_-]{0,62}
         (?:\.[a-z0-9][a-z0-9_-]{0,62}){0,7}\.(?:com|net|org|edu|gov|mil|int|info|biz|local|lan|internal|example|[a-z]{2})(?![\w$(-]|\.\w))
+    | (?P<package>(?<![\w./@$-])(?:com|org|net|io|android|system)(?:\.[a-z0-9_]{1,40}){2,8}(?![\w.$(]))
     | (?P<path>(?<![\w<>)*])(?:[A-Za-z]:)?(?:\\[\w.$@%+~ -]{1,200}){2,20}\\?
       | (?<![\w<>)*])(?:~|\.{1,2})?(?:/[\w.$@%+~:=*#-]{1,200}){2,40}/?)
     | (?P<hex>\b0[xX][0-9a-fA-F]{1,64}\b|(?<![A-Za-z0-9])(?=[0-9a-fA-F]{0,63}\d)[0-9a-fA-F]{6,128}(?![A-Za-z0-9]))

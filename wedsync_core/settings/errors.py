@@ -69,6 +69,34 @@ class ErrorProject(Section):
     region: Name | None = None
 
 
+class GroupingRuleSettings(Section):
+    """One rule: what an error or a frame must be like, with `*` for anything, and what follows."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    type: str = ""
+    path: str = ""
+    function: str = ""
+    message: str = ""
+    fingerprint: Annotated[list[str], Field(max_length=10)] = []
+    """What is one error; `{{ default }}` stands for the usual basis."""
+    app: bool | None = None
+    """Whether the frames that fit are the service's own."""
+
+    @model_validator(mode="after")
+    def _does_one_thing(self) -> Self:
+        if bool(self.fingerprint) == (self.app is not None):
+            raise ValueError("a rule has either fingerprint or app")
+        if not (self.type or self.path or self.function or self.message):
+            raise ValueError("a rule names a type, path, function or message")
+        return self
+
+
+class GroupingSettings(Section):
+    """Which errors are one error, where a team knows better."""
+
+    rules: Annotated[list[GroupingRuleSettings], Field(max_length=100)] = []
+
+
 class ErrorSettings(Section):
     """The errors room."""
 
@@ -77,6 +105,7 @@ class ErrorSettings(Section):
 
     retention: ErrorRetention = ErrorRetention()
     storms: StormSettings = StormSettings()
+    grouping: GroupingSettings = GroupingSettings()
 
     @model_validator(mode="after")
     def _projects_differ(self) -> Self:
