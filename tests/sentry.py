@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,9 +23,11 @@ def settings(per_project: int = 10_000) -> ErrorSettings:
 
 
 @contextmanager
-def project_desk(tmp_path: Path, database_url: str, per_project: int = 10_000) -> Iterator[ErrorDesk]:
+def project_desk(
+    tmp_path: Path, database_url: str, per_project: int = 10_000, alertmanagers: Sequence[str] = ()
+) -> Iterator[ErrorDesk]:
     """A desk that knows the project; so many of its reports a minute are taken."""
-    with open_error_desk(tmp_path, database_url, SATURDAY, [], settings=settings(per_project)) as desk:
+    with open_error_desk(tmp_path, database_url, SATURDAY, alertmanagers, settings=settings(per_project)) as desk:
         yield desk
 
 

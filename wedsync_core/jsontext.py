@@ -23,10 +23,10 @@ def parse_json(body: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise Malformed(f"the body is not UTF-8: byte {error.start}") from error
     _refuse_depth(text)
+    # UTF-8 itself holds no lone surrogates and JSON no bare NUL: only escapes bring them in, and few texts have those.
+    members = _cleaned_without_repeats if _UNSAFE_ESCAPE.search(text) else _without_repeats
     try:
-        value = json.loads(
-            text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_without_repeats
-        )
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=members)
     except json.JSONDecodeError as error:
         raise Malformed(f"the body is not JSON: {error.msg} at line {error.lineno} column {error.colno}") from error
     except (ValueError, RecursionError) as error:
@@ -35,6 +35,7 @@ def parse_json(body: bytes) -> Any:
 
 
 _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_UNSAFE_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _NOT_BRACKETS = re.compile(r"[^][{}]+")
 
 
@@ -61,6 +62,13 @@ def _finite(digits: str) -> float:
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) == len(pairs):
+        return members
+    return _cleaned_without_repeats(pairs)
+
+
+def _cleaned_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members: dict[str, Any] = {}
     for name, value in pairs:
         clean = encodable(name)
