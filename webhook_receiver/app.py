@@ -58,6 +58,8 @@ from webhook_receiver.oncall.overrides import Overrides
 from webhook_receiver.oncall.review import Reviewer
 from webhook_receiver.oncall.roster import Roster
 from webhook_receiver.oncall.service import OnCall
+from webhook_receiver.retention.metrics import RetentionMetrics
+from webhook_receiver.retention.service import Retention
 from webhook_receiver.runbooks.actions import Hands
 from webhook_receiver.runbooks.api import create_runbooks_blueprint
 from webhook_receiver.runbooks.carrying import Carrying
@@ -256,6 +258,9 @@ def build_receiver(
         asked_every=settings.reconcile.every,
     )
     runbooks, run_pipeline = _runbooks(settings, database, asked, facts, telling, time, registry)
+    retention = Retention(
+        database=database, settings=settings.retention, clock=time, metrics=RetentionMetrics(registry)
+    )
     ticker = Ticker(
         (
             # First: what is due is asked by a clock that has just been compared.
@@ -274,6 +279,7 @@ def build_receiver(
             Duty("delivery", delivery.send_due),
             Duty("runbooks", run_pipeline.tick),
             Duty("old_messages", intake.forget_old_messages, every=timedelta(minutes=10)),
+            Duty("retention", retention.prune, every=timedelta(minutes=10), alone=True),
             Duty("oncall_review", reviewer.review, every=timedelta(minutes=10)),
         ),
         time,

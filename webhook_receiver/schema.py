@@ -102,6 +102,7 @@ INCIDENTS = Table(
     Column("resolution_held_at", UtcDateTime),  # a clearing that is not believed yet
     Index("ix_incidents_status", "status"),
     Index("ix_incidents_next_judgement_at", "next_judgement_at"),
+    Index("ix_incidents_resolved_at", "resolved_at"),
     Index(
         "uq_incidents_dedup_key_active",
         "dedup_key",
@@ -203,6 +204,8 @@ NOTIFICATIONS = Table(
     Column("maybe_sent", Boolean, nullable=False, server_default=false()),  # a call whose outcome nobody knows
     Index("ix_notifications_state_due_at", "state", "due_at"),
     Index("ix_notifications_chain", "chain"),
+    Index("ix_notifications_created_at", "created_at"),
+    Index("ix_notifications_bundle", "bundle"),
     Index("ix_notifications_person_channel_state", "person", "channel", "state"),
     Index("ix_notifications_fence", "fence"),
     Index("ix_notifications_incident_id", "incident_id"),
@@ -244,6 +247,7 @@ ATTEMPTS = Table(
     Column("replica", Integer, nullable=False, server_default="0"),  # who makes it, while it lives
     Column("problem", Text),
     Index("ix_delivery_attempts_message_key", "message_key"),
+    Index("ix_delivery_attempts_started_at", "started_at"),
     Index("ix_delivery_attempts_person_channel_started_at", "person", "channel", "started_at"),
 )
 """Each call of a provider, begun before it is made: one message, of one page or of several."""
@@ -266,6 +270,7 @@ USED_LINKS = Table(
     Column("incident_id", ForeignKey("incidents.id"), nullable=False),
     Column("person", String(64), nullable=False),
     Column("used_at", UtcDateTime, nullable=False),
+    Index("ix_used_links_incident_id", "incident_id"),
 )
 """Acknowledge links that have been used: each works once."""
 

@@ -127,6 +127,27 @@ class SuppressionSettings(Section):
     rules: list[SuppressionRule] = []
 
 
+class RetentionSettings(Section):
+    """How long the receiver keeps what is over. What is open, waits or fires is kept whatever its age."""
+
+    incidents: Duration = timedelta(days=400)
+    """With their logs and alerts, counted from the end: the same season of the year before can be looked at."""
+    deliveries: Duration = timedelta(days=90)
+    """Pages and calls of providers, counted from the end of their incident."""
+    alerts: Duration = timedelta(days=90)
+    """Alerts that belong to no incident."""
+    answers: Duration = timedelta(days=7)
+    """What was answered to an Idempotency-Key."""
+
+    @model_validator(mode="after")
+    def _long_enough(self) -> Self:
+        if min(self.incidents, self.deliveries, self.alerts, self.answers) < timedelta(days=1):
+            raise ValueError("everything must be kept for 1d at least")
+        if self.deliveries > self.incidents:
+            raise ValueError("deliveries go with their incidents: they cannot be kept longer")
+        return self
+
+
 class LiveSettings(Section):
     """Who may listen to what changes, and how often recorded metrics are told."""
 

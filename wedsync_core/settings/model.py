@@ -16,6 +16,7 @@ from wedsync_core.settings.engine import (
     IncidentSettings,
     LiveSettings,
     ReconcileSettings,
+    RetentionSettings,
     SuppressionSettings,
     WatchdogSettings,
 )
@@ -130,6 +131,7 @@ class Settings(Section):
     escalation: EscalationSettings
     incidents: IncidentSettings = IncidentSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
+    retention: RetentionSettings = RetentionSettings()
     watchdog: WatchdogSettings = WatchdogSettings()
     suppression: SuppressionSettings = SuppressionSettings()
     acknowledge_links: AcknowledgeLinks | None = None
