@@ -15,6 +15,7 @@ from exporters.errors.recovery import Place, Silence
 from exporters.schema import ERROR_ANSWERS as ANSWERS
 from exporters.schema import ERROR_GROUP_LIVES as LIVES
 from exporters.schema import ERROR_GROUP_TURNS as TURNS
+from exporters.schema import ERROR_GROUPING_KEYS as KEYS
 from exporters.schema import ERROR_GROUPS as GROUPS
 from exporters.schema import ERROR_OCCURRENCES as OCCURRENCES
 from wedsync_core.storage import upsert
@@ -131,9 +132,11 @@ def merge(connection: Connection, groups: Iterable[int], into: int, now: datetim
 
 
 def group_keys(connection: Connection, groups: Iterable[int]) -> list[str]:
-    """Return the fingerprints of these groups: what their alarms are known by."""
-    query = select(GROUPS.c.fingerprint).where(GROUPS.c.id.in_(list(groups))).order_by(GROUPS.c.fingerprint)
-    return list(connection.execute(query).scalars())
+    """Return every key that leads to these groups: alarms are known by the key of the report that raised them."""
+    wanted = list(groups)
+    own = select(GROUPS.c.fingerprint).where(GROUPS.c.id.in_(wanted))
+    pointing = select(KEYS.c.key).where(KEYS.c.group_id.in_(wanted))
+    return sorted({*connection.execute(own).scalars(), *connection.execute(pointing).scalars()})
 
 
 def active(connection: Connection, since: datetime, limit: int) -> list[Row[Any]]:
