@@ -162,7 +162,7 @@ def build_receiver(
     suppression = Suppression(database=database, settings=settings.suppression, clock=time)
     on_call, reviewer = _oncall(settings, database, weddings, time, registry)
     roster = Roster(settings.people, settings.roles, settings.escalation.emergency_role, on_call.on_call)
-    telling = Telling(roster, settings.receiver.url)
+    telling = Telling(roster, settings.receiver.url, on_call.look_up)
     incidents = Incidents(
         Parts(
             calendar=facts,

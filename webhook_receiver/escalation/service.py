@@ -108,6 +108,7 @@ class Escalation:
         return self._take(transaction, row, actor=by, now=now)
 
     def _take(self, transaction: Transaction, row: Any, *, actor: str, now: datetime) -> Taken:
+        self._telling.look_up(transaction, now)
         policy = policy_from_snapshot(row.policy)
         holders = set(store.acknowledged_people(transaction, row)) if policy.acknowledgements_needed > 1 else set()
 

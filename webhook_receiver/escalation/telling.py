@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -29,8 +29,10 @@ class News:
 class Telling:
     """Composes and queues pages."""
 
-    def __init__(self, roster: Roster, base_url: str) -> None:
+    def __init__(self, roster: Roster, base_url: str, look_up: Callable[[Transaction, datetime], None]) -> None:
         self._roster = roster
+        self.look_up = look_up
+        """Reads who stands in for whom at a moment, in the caller's transaction: ``whom`` then needs no other."""
         self._base_url = base_url
 
     @property

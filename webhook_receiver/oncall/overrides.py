@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -10,7 +11,7 @@ from webhook_receiver.oncall import store
 from webhook_receiver.oncall.metrics import OnCallMetrics
 from webhook_receiver.oncall.schedule import Override
 from wedsync_core.clock import Clock
-from wedsync_core.storage import Database
+from wedsync_core.storage import Database, Transaction
 from wedsync_core.telemetry.logs import get_log
 
 READ_AGAIN_AFTER_SECONDS: Final = 5.0
@@ -33,20 +34,32 @@ class Overrides:
 
     def in_effect(self, begin: datetime, end: datetime) -> list[Override]:
         """Return the overrides that change anything in [begin, end)."""
-        # The steps of one turn all ask about the same instant: in a storm one reading serves fifty.
+        return self._found(begin, end, self._read)
+
+    def look_up(self, transaction: Transaction, begin: datetime, end: datetime) -> None:
+        """Read for [begin, end) in somebody's transaction, so that ``in_effect`` needs no connection of its own."""
+        self._found(begin, end, lambda *span: store.touching_aside(transaction, *span))
+
+    def _found(
+        self, begin: datetime, end: datetime, read: Callable[[datetime, datetime], list[Override]]
+    ) -> list[Override]:
+        # The steps of one turn all ask about the same instant: in a storm one reading serves them.
         latest = self._latest
         if latest is not None and latest[:2] == (begin, end):
             return latest[2]
         if self._clock.monotonic() >= self._read_again_at:
             try:
-                with self._database.read() as transaction:
-                    found = store.touching(transaction, begin, end)
+                found = read(begin, end)
             except Exception as error:  # noqa: BLE001 -- whatever it is, somebody must be told of the incident
                 self._failed(error)
             else:
                 self._keep(found, begin, end)
                 return found
         return self.last_known(begin, end)
+
+    def _read(self, begin: datetime, end: datetime) -> list[Override]:
+        with self._database.read() as transaction:
+            return store.touching(transaction, begin, end)
 
     def forget_latest(self) -> None:
         """Read again also for the instant asked about last: an override was made or cancelled."""

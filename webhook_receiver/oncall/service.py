@@ -32,6 +32,10 @@ class OnCall:
         """Return the people on call in a schedule at ``now``. Paging hangs on it."""
         return self._people(schedule, now, self._overrides.in_effect(now, now + _INSTANT))
 
+    def look_up(self, transaction: Transaction, now: datetime) -> None:
+        """Read what ``on_call`` is about to be asked in a step's own transaction. Never raises; never spoils it."""
+        self._overrides.look_up(transaction, now, now + _INSTANT)
+
     def on_call_as_last_known(self, schedule: str, now: datetime) -> list[str]:
         """Return the same without asking the database: for the last resort."""
         return self._people(schedule, now, self._overrides.last_known(now, now + _INSTANT))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert, or_, select, update
+from sqlalchemy import ColumnElement, insert, or_, select, text, update
 
 from webhook_receiver.oncall.contract import StandIn
 from webhook_receiver.oncall.schedule import Override
@@ -78,6 +78,19 @@ def touching(transaction: Transaction, begin: datetime, end: datetime, schedule:
         fits.append(_T.schedule == schedule)
     rows = transaction.execute(select(OVERRIDES).where(*fits).order_by(_T.id.desc()).limit(MOST_AT_ONCE))
     return [Override(row.id, row.schedule, row.person, row.replaces, row.starts_at, _end(row)) for row in rows]
+
+
+def touching_aside(transaction: Transaction, begin: datetime, end: datetime) -> list[Override]:
+    """Return the same within somebody's transaction, which goes on unharmed when this raises."""
+    if transaction.dialect.name != "postgresql":
+        return touching(transaction, begin, end)  # a failed statement costs SQLite's transaction nothing
+    aside = transaction.begin_nested()
+    try:
+        transaction.execute(text("SET LOCAL lock_timeout = '1s'"))
+        transaction.execute(text("SET LOCAL statement_timeout = '2s'"))
+        return touching(transaction, begin, end)
+    finally:
+        aside.rollback()  # nothing was written, and the limits end with it
 
 
 def _end(row: Any) -> datetime:

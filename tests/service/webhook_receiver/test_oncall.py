@@ -8,10 +8,13 @@ from typing import Any
 
 import icalendar
 import pytest
+from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from tests.cast import SATURDAY, TUESDAY
 from tests.receiver import Desk, alert, open_desk
+from webhook_receiver.oncall.overrides import Overrides
+from webhook_receiver.oncall.schedule import Override
 from wedsync_core.clock import format_timestamp
 from wedsync_core.problems import Unavailable
 
@@ -255,6 +258,48 @@ def test_overrides_that_were_read_before_still_hold(saturday_desk: Desk, monkeyp
     desk.turn()
 
     assert {page.person for page in desk.console.envelopes} == {"ines"}
+
+
+def test_a_step_reads_overrides_in_its_own_transaction(saturday_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = saturday_desk
+    stand_in(desk)
+    desk.clock.advance(timedelta(hours=3))
+    apart: list[timedelta] = []
+    read = Overrides._read
+
+    def counted(self: Overrides, begin: datetime, end: datetime) -> list[Override]:
+        apart.append(end - begin)
+        return read(self, begin, end)
+
+    monkeypatch.setattr(Overrides, "_read", counted)
+    desk.post("/incidents", {"title": "Bookings fail", "service": "booking"})
+    desk.turn()
+
+    assert {page.person for page in desk.console.envelopes} == {"ines"}
+    assert [span for span in apart if span < timedelta(seconds=1)] == [], "no other connection for this instant"
+
+
+def test_a_step_survives_a_table_that_cannot_be_read(saturday_desk: Desk) -> None:
+    desk = saturday_desk
+    with desk.receiver.database.write() as transaction:
+        transaction.execute(text("ALTER TABLE oncall_overrides RENAME TO elsewhere"))
+    desk.alerts(alert(starts_at=SATURDAY, region="london", **UPLOADS))
+    desk.turn()
+
+    assert desk.pager.people() == ["ines", "noor"]
+    assert desk.metric("wedsync_ticker_failures_total", duty="escalation") == 0
+    assert desk.metric("wedsync_oncall_override_read_failures_total") == 1
+
+
+def test_a_step_waits_a_second_at_most_for_overrides_that_somebody_holds(saturday_desk: Desk) -> None:
+    desk = saturday_desk
+    if desk.receiver.database.is_sqlite:
+        pytest.skip("readers of SQLite wait for nobody")
+    with desk.receiver.database.write() as holder:
+        holder.execute(text("LOCK TABLE oncall_overrides IN ACCESS EXCLUSIVE MODE"))
+        desk.alerts(alert(starts_at=SATURDAY, region="london", **UPLOADS))
+        desk.turn()
+        assert desk.pager.people() == ["ines", "noor"]
 
 
 def test_the_last_resort_knows_who_stands_in_without_asking_the_database(
