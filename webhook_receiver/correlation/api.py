@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 
 from webhook_receiver.correlation.contract import Merge, Split
 from webhook_receiver.correlation.service import Correlation
-from webhook_receiver.incidents.replay import write_once
+from webhook_receiver.engine.replay import write_once
 from wedsync_core.clock import Clock
 from wedsync_core.storage import Database, Transaction
 from wedsync_core.web.application import API, caller

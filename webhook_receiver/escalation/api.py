@@ -7,10 +7,10 @@ from typing import Any
 
 from flask import Blueprint, Response
 
+from webhook_receiver.engine.replay import write_once
 from webhook_receiver.escalation.service import Escalation
 from webhook_receiver.incidents.actions import optional_body
 from webhook_receiver.incidents.contract import Escalation as EscalationRequest
-from webhook_receiver.incidents.replay import write_once
 from wedsync_core.clock import Clock
 from wedsync_core.storage import Database, Transaction
 from wedsync_core.web.application import API, caller

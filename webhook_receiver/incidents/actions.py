@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 from flask import Blueprint, Response, request
 from pydantic import BaseModel
 
+from webhook_receiver.engine.replay import write_once
 from webhook_receiver.incidents import store
 from webhook_receiver.incidents.contract import Acknowledgement, Assignment, Note, Reopening, Resolution
 from webhook_receiver.incidents.incident import Status
 from webhook_receiver.incidents.presentation import People
-from webhook_receiver.incidents.replay import write_once
 from webhook_receiver.incidents.service import Incidents
 from wedsync_core.clock import Clock, format_timestamp
 from wedsync_core.problems import Conflict, FieldProblem, Invalid

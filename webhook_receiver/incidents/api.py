@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from webhook_receiver.engine.replay import write_once
 from webhook_receiver.incidents import store
 from webhook_receiver.incidents.classification import signal_of_report
 from webhook_receiver.incidents.contract import NewIncident
@@ -18,7 +19,6 @@ from webhook_receiver.incidents.presentation import (
     present_incident,
     present_notification,
 )
-from webhook_receiver.incidents.replay import write_once
 from webhook_receiver.incidents.search import read_cursor, read_limit, read_search
 from webhook_receiver.incidents.service import Incidents, Report
 from wedsync_core.clock import Clock

@@ -15,7 +15,6 @@ from webhook_receiver.incidents.incident import ACTIVE, EventKind, Status
 from webhook_receiver.incidents.search import Search
 from webhook_receiver.schema import (
     ACKNOWLEDGEMENTS,
-    ANSWERS,
     ATTEMPTS,
     EPISODES,
     EVENTS,
@@ -323,23 +322,3 @@ def timeline(connection: Connection, incident_ids: Iterable[int], after: int, li
         .limit(limit)
     )
     return connection.execute(query).all()
-
-
-def hold_key(connection: Connection, operation: str, key: str) -> None:
-    """Let nobody else answer the same write until the transaction ends. SQLite has one writer at a time anyway."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{operation} {key}", 0))))
-
-
-def recall_answer(connection: Connection, operation: str, key: str) -> tuple[str, Any] | None:
-    """Return the digest and the answer of an earlier write with this key."""
-    query = select(ANSWERS.c.digest, ANSWERS.c.answer).where(ANSWERS.c.operation == operation, ANSWERS.c.key == key)
-    row = connection.execute(query).one_or_none()
-    return None if row is None else (row.digest, row.answer)
-
-
-def keep_answer(connection: Connection, operation: str, key: str, *, digest: str, answer: Any, now: datetime) -> None:
-    """Remember an answer; a second writer of the same key fails on the primary key and its work is undone."""
-    connection.execute(
-        insert(ANSWERS).values(operation=operation, key=key, digest=digest, answer=answer, created_at=now)
-    )

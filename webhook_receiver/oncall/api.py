@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, request
 
+from webhook_receiver.engine.replay import Answer, write_once
 from webhook_receiver.oncall import store
 from webhook_receiver.oncall.contract import LONGEST_OVERRIDE, NewOverride
 from webhook_receiver.oncall.coverage import PEOPLE_NEEDED
@@ -28,7 +29,7 @@ from wedsync_core.problems import FieldProblem, Invalid
 from wedsync_core.season import InvalidField
 from wedsync_core.season.fields import moment_within_years
 from wedsync_core.settings import OnSchedule, Settings
-from wedsync_core.storage import Database
+from wedsync_core.storage import Database, Transaction
 from wedsync_core.web.application import API, caller
 from wedsync_core.web.auth import Role
 from wedsync_core.web.limits import read_model
@@ -97,12 +98,21 @@ def create_oncall_blueprint(
         example=_OVERRIDE,
     )
     def add() -> Response:
-        asked = read_model(request, NewOverride)
-        with database.write() as transaction:
+        asked, now = read_model(request, NewOverride), clock.now()
+        found: list[Any] = []
+
+        def act(transaction: Transaction) -> Answer:
             row, is_new = on_call.add(transaction, asked, by=asked.by or caller().name)
+            if not is_new:
+                found.append(row)
+            return present_override(row, clock.now())  # begun now, it is in effect
+
+        answer = write_once(database, "override", asked, act, now=now, status=201)
+        if found:
+            answer.status_code = 200
         on_call.overrides_changed()
         reviewer.review()
-        return json_response(present_override(row, clock.now()), 201 if is_new else 200)
+        return answer
 
     @room.get("/overrides")
     @operation(

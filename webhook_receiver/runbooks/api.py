@@ -7,8 +7,8 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from webhook_receiver.engine.replay import write_once
 from webhook_receiver.incidents.actions import optional_body
-from webhook_receiver.incidents.replay import write_once
 from webhook_receiver.incidents.search import read_cursor, read_limit
 from webhook_receiver.runbooks import store
 from webhook_receiver.runbooks.contract import Answering, Approving, NewRun, Rejecting, Switching

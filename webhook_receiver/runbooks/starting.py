@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from webhook_receiver.incidents import store as incidents
+from webhook_receiver.engine import answer_store
 from webhook_receiver.incidents.incident import EventKind
 from webhook_receiver.incidents.service import CalendarFacts
 from webhook_receiver.runbooks import store
@@ -58,7 +58,7 @@ class Starting:
 
     def hold(self, transaction: Transaction) -> None:
         """Let nobody else judge until the transaction ends: two at once would both be the last that the rate allows."""
-        incidents.hold_key(transaction, "runbooks", "gates")
+        answer_store.hold_key(transaction, "runbooks", "gates")
 
     def switched_off(self, transaction: Transaction) -> str | None:
         """Return why no runbook may act; None: they may."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, request
 
-from webhook_receiver.incidents.replay import Answer, write_once
+from webhook_receiver.engine.replay import Answer, write_once
 from webhook_receiver.suppression import store
 from webhook_receiver.suppression.contract import NewSilence, NewWindow
 from webhook_receiver.suppression.presentation import present_silence, present_window

@@ -217,6 +217,31 @@ def test_every_wrong_field_is_named_at_once(saturday_desk: Desk) -> None:
     assert [one["field"] for one in answer.get_json()["errors"]] == ["who", "schedule", "to"]
 
 
+def test_a_repeat_with_the_same_key_gets_the_first_answer_whatever_became_of_the_override(saturday_desk: Desk) -> None:
+    desk = saturday_desk
+    asked = {
+        "who": "ines",
+        "schedule": "engineers",
+        "replaces": "noor",
+        "from": format_timestamp(SATURDAY + timedelta(hours=3)),
+        "to": format_timestamp(SATURDAY + timedelta(hours=8)),
+    }
+    key = {"Idempotency-Key": "phone-7-tap-1"}
+    first = desk.post("/oncall/overrides", asked, headers=key)
+    assert first.status_code == 201
+    assert "Idempotent-Replay" not in first.headers
+    assert desk.call("DELETE", f"/oncall/overrides/{first.get_json()['id']}").status_code == 200
+
+    again = desk.post("/oncall/overrides", asked, headers=key)
+    assert (again.status_code, again.headers["Idempotent-Replay"]) == (200, "true")
+    assert again.get_json() == first.get_json()
+    assert desk.get("/oncall/overrides") == [], "what was cancelled since is not made again"
+
+    other = desk.post("/oncall/overrides", {**asked, "who": "tomasz"}, headers=key)
+    assert other.status_code == 409
+    assert len(desk.get("/oncall/overrides?state=all")) == 1
+
+
 # --- when the overrides cannot be used
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from flask import Response, request
 from pydantic import BaseModel
 
-from webhook_receiver.incidents import store
+from webhook_receiver.engine import answer_store
 from wedsync_core.problems import Conflict, FieldProblem, Invalid
 from wedsync_core.storage import Database, Transaction
 from wedsync_core.web.responses import json_response
@@ -42,13 +42,13 @@ def write_once(
     with database.write() as transaction:
         if key:
             # Two requests with one key at once: the second waits here and then finds the first one's answer.
-            store.hold_key(transaction, operation, key)
-            earlier = store.recall_answer(transaction, operation, key)
+            answer_store.hold_key(transaction, operation, key)
+            earlier = answer_store.recall_answer(transaction, operation, key)
             if earlier is not None:
                 return json_response(_same_answer(earlier, digest), 200, {"Idempotent-Replay": "true"})
         answer = act(transaction)
         if key:
-            store.keep_answer(transaction, operation, key, digest=digest, answer=answer, now=now)
+            answer_store.keep_answer(transaction, operation, key, digest=digest, answer=answer, now=now)
     return json_response(answer, status, {"Location": location(answer)} if location else {})
 
 
