@@ -341,7 +341,9 @@ def build_receiver(
             create_escalation_blueprint(database=database, escalation=escalation, clock=time, wake=ticker.wake),
             create_maintenance_blueprint(database=database, suppression=suppression, clock=time, wake=ticker.wake),
             create_silences_blueprint(
-                silences=Silences(database=database, alertmanagers=asked.alertmanagers, clock=time)
+                silences=Silences(database=database, alertmanagers=asked.alertmanagers, clock=time),
+                database=database,
+                clock=time,
             ),
             create_runbooks_blueprint(database=database, runbooks=runbooks, clock=time, wake=run_pipeline.tick),
             create_oncall_blueprint(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from webhook_receiver.schema import ANSWERS
@@ -29,3 +29,14 @@ def keep_answer(connection: Connection, operation: str, key: str, *, digest: str
     connection.execute(
         insert(ANSWERS).values(operation=operation, key=key, digest=digest, answer=answer, created_at=now)
     )
+
+
+def put_answer(connection: Connection, operation: str, key: str, answer: Any, now: datetime) -> None:
+    """Write over what is kept for a key."""
+    mine = (ANSWERS.c.operation == operation, ANSWERS.c.key == key)
+    connection.execute(update(ANSWERS).where(*mine).values(answer=answer, created_at=now))
+
+
+def forget_answer(connection: Connection, operation: str, key: str) -> None:
+    """Make a key as good as unused."""
+    connection.execute(delete(ANSWERS).where(ANSWERS.c.operation == operation, ANSWERS.c.key == key))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from flask import Blueprint, Response, request
 
 from webhook_receiver.engine.replay import Answer, write_once
+from webhook_receiver.engine.reserving import reserve
 from webhook_receiver.suppression import store
 from webhook_receiver.suppression.contract import NewSilence, NewWindow
 from webhook_receiver.suppression.presentation import present_silence, present_window
@@ -77,7 +78,7 @@ def create_maintenance_blueprint(
     return room
 
 
-def create_silences_blueprint(*, silences: Silences) -> Blueprint:
+def create_silences_blueprint(*, silences: Silences, database: Database, clock: Clock) -> Blueprint:
     """Return the routes of Alertmanager's silences."""
     room = Blueprint("silences", __name__, url_prefix=API)
 
@@ -100,9 +101,11 @@ def create_silences_blueprint(*, silences: Silences) -> Blueprint:
     )
     def create(incident_id: int) -> Response:
         asked = read_model(request, NewSilence)
-        made = silences.create(incident_id, asked, by=asked.by or caller().name)
-        answer = {"silenced": True, "silenceIds": list(made.silence_ids), "endsAt": made.ends_at}
-        return json_response(answer, 201)
+        turn = reserve(database, f"silence/{incident_id}", asked, clock.now())
+        if isinstance(turn, Response):
+            return turn
+        made = silences.create(incident_id, asked, by=asked.by or caller().name, turn=turn)
+        return json_response(made.as_json(), 201)
 
     @room.delete("/silences/<silence_id>")
     @operation("End a silence now", {Role.RESPONDER}, example={"silenced": False, "silenceId": "9f3c1a2e-..."})

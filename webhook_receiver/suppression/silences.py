@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from webhook_receiver.engine.reserving import Reservation
 from webhook_receiver.incidents import store as incidents
 from webhook_receiver.incidents.incident import EventKind
 from webhook_receiver.sources.contract import (
@@ -21,7 +22,7 @@ from webhook_receiver.sources.contract import (
 from webhook_receiver.suppression import store
 from webhook_receiver.suppression.contract import NewSilence
 from webhook_receiver.suppression.rules import LONGEST
-from wedsync_core.clock import Clock, format_timestamp
+from wedsync_core.clock import Clock, format_timestamp, parse_timestamp
 from wedsync_core.problems import FieldProblem, Invalid, NotFound, Unavailable
 from wedsync_core.redaction import redact_text
 from wedsync_core.storage import Database
@@ -36,6 +37,44 @@ class Made:
 
     silence_ids: tuple[str, ...]
     ends_at: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the answer to who asked for them."""
+        return {"silenced": True, "silenceIds": list(self.silence_ids), "endsAt": self.ends_at}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Silences about to be asked for: the matchers of each, and what they share."""
+
+    wanted: Sequence[Sequence[Matcher]]
+    starts_at: datetime
+    ends_at: datetime
+    by: str
+    comment: str
+
+    def found(self, matchers: Sequence[Matcher], known: Sequence[Silence]) -> str | None:
+        """Return the silence that was made of some of its matchers before, if it still holds."""
+        for one in known:
+            same_words = (one.created_by, one.comment) == (self.by, self.comment)
+            # Kept there in milliseconds.
+            same_end = abs(one.ends_at - self.ends_at) < timedelta(seconds=1)
+            if same_words and same_end and one.state != "expired" and set(one.matchers) == set(matchers):
+                return one.silence_id
+        return None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as it is kept."""
+        wanted = [[[one.name, one.value, one.is_regex, one.is_equal] for one in each] for each in self.wanted]
+        times = {"starts_at": format_timestamp(self.starts_at), "ends_at": format_timestamp(self.ends_at)}
+        return {"wanted": wanted, **times, "by": self.by, "comment": self.comment}
+
+    @staticmethod
+    def from_json(kept: Mapping[str, Any]) -> Plan:
+        """Return what was kept."""
+        wanted = [[Matcher(*one) for one in each] for each in kept["wanted"]]
+        starts_at, ends_at = parse_timestamp(kept["starts_at"]), parse_timestamp(kept["ends_at"])
+        return Plan(wanted, starts_at, ends_at, kept["by"], kept["comment"])
 
 
 class Silences:
@@ -59,29 +98,65 @@ class Silences:
             wanted = {silence_id for alert in held for silence_id in alert.silenced_by}
             return [one for one in self._alertmanagers.silences() if one.silence_id in wanted]
 
-    def create(self, incident_id: int, asked: NewSilence, *, by: str) -> Made:
-        """Silence an incident's alerts; raises NotFound, Invalid and Unavailable (some may have been made then)."""
-        if not timedelta() < asked.duration <= LONGEST:
-            raise _invalid("duration", f"must be from 1s to {LONGEST.days}d")
-        stored = self._alerts(incident_id)
-        wanted = self._matchers(asked, stored)
-        now = self._clock.now()
-        ends_at = now + asked.duration
-        comment = redact_text(asked.comment)
+    def create(self, incident_id: int, asked: NewSilence, *, by: str, turn: Reservation | None = None) -> Made:
+        """Silence an incident's alerts; raises NotFound, Invalid and Unavailable (some may have been made then).
+
+        With a ``turn`` what it left undone is done: what was made before a crash is found at Alertmanager.
+        """
+        plan = self._old_plan(turn)
+        try:
+            known = self._known() if plan else []
+            if plan is None:
+                plan = self._plan(incident_id, asked, by)
+                if turn is not None:
+                    turn.write_plan(plan.as_json(), self._clock.now())
+        except Exception:
+            if turn is not None:
+                turn.give_up(plan.as_json() if plan else None, self._clock.now())
+            raise
+        return self._carry_out(incident_id, plan, known, turn)
+
+    def _carry_out(self, incident_id: int, plan: Plan, known: Sequence[Silence], turn: Reservation | None) -> Made:
         made: list[str] = []
         try:
             with _trouble_is_unavailable():
-                for matchers in wanted:
-                    silence_id = self._alertmanagers.create_silence(
-                        matchers, now, ends_at, created_by=by, comment=comment
-                    )
-                    made.append(silence_id)
-        except SourceRefused as error:
-            raise _invalid("matchers", f"Alertmanager refused: {redact_text(str(error))}") from error
-        finally:
+                for matchers in plan.wanted:
+                    made.append(plan.found(matchers, known) or self._ask(matchers, plan))  # noqa: PERF401 -- each counts
+        except Exception as error:
+            # Noted now: who asks again with the key is told of all of them, who has none sees what there is.
             if made:
-                self._note(incident_id, made, by=by, detail={"comment": comment, "ends_at": format_timestamp(ends_at)})
-        return Made(tuple(made), format_timestamp(ends_at))
+                self._note(incident_id, made, plan)
+            if turn is not None:
+                turn.give_up(plan.as_json() if made or isinstance(error, Unavailable) else None, self._clock.now())
+            if isinstance(error, SourceRefused):
+                raise _invalid("matchers", f"Alertmanager refused: {redact_text(str(error))}") from error
+            raise
+        answer = Made(tuple(made), format_timestamp(plan.ends_at))
+        self._note(incident_id, made, plan, turn, answer)
+        return answer
+
+    def _ask(self, matchers: Sequence[Matcher], plan: Plan) -> str:
+        return self._alertmanagers.create_silence(
+            matchers, plan.starts_at, plan.ends_at, created_by=plan.by, comment=plan.comment
+        )
+
+    def _plan(self, incident_id: int, asked: NewSilence, by: str) -> Plan:
+        if not timedelta() < asked.duration <= LONGEST:
+            raise _invalid("duration", f"must be from 1s to {LONGEST.days}d")
+        wanted = self._matchers(asked, self._alerts(incident_id))
+        now = self._clock.now()
+        return Plan(wanted, now, now + asked.duration, by, redact_text(asked.comment))
+
+    def _old_plan(self, turn: Reservation | None) -> Plan | None:
+        """Return what an earlier request with this key was about to make, unless it would be over by now."""
+        if turn is None or turn.plan is None:
+            return None
+        plan = Plan.from_json(turn.plan)
+        return plan if plan.ends_at > self._clock.now() else None
+
+    def _known(self) -> Sequence[Silence]:
+        with _trouble_is_unavailable():
+            return self._alertmanagers.silences()
 
     def expire(self, silence_id: str, *, by: str) -> None:
         """End a silence now; raises NotFound and Unavailable."""
@@ -122,16 +197,25 @@ class Silences:
         # Of each alert all its labels: what several have in common may be in common with strangers too.
         return [_equal(_labels(upstream.get(fingerprint), labels)) for fingerprint, labels in stored.items()]
 
-    def _note(self, incident_id: int, silence_ids: Sequence[str], *, by: str, detail: Mapping[str, Any]) -> None:
+    def _note(
+        self,
+        incident_id: int,
+        silence_ids: Sequence[str],
+        plan: Plan,
+        turn: Reservation | None = None,
+        answer: Made | None = None,
+    ) -> None:
+        """Write to the incident's log, and the answer under its key in the same commit."""
+        now = self._clock.now()
+        detail = {
+            "silence_ids": list(silence_ids),
+            "comment": plan.comment,
+            "ends_at": format_timestamp(plan.ends_at),
+        }
         with self._database.write() as transaction:
-            incidents.add_event(
-                transaction,
-                incident_id,
-                EventKind.SILENCED,
-                actor=by,
-                now=self._clock.now(),
-                detail={"silence_ids": list(silence_ids), **detail},
-            )
+            incidents.add_event(transaction, incident_id, EventKind.SILENCED, actor=plan.by, now=now, detail=detail)
+            if turn is not None and answer is not None:
+                turn.keep(transaction, answer.as_json(), now)
 
 
 def _labels(upstream: UpstreamAlert | None, kept: Mapping[str, str]) -> Mapping[str, str]:

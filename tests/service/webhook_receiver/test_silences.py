@@ -133,3 +133,77 @@ def test_an_incident_without_a_firing_alert_needs_matchers(tuesday_desk: Desk) -
     answer = desk.post(f"/incidents/{incident_id}/silences", ASKED)
     assert answer.status_code == 422
     assert answer.get_json()["errors"][0]["field"] == "matchers"
+
+
+KEY = {"Idempotency-Key": "phone-7-tap-1"}
+
+
+def test_a_repeat_with_the_same_key_makes_no_second_silence(tuesday_desk: Desk) -> None:
+    desk = tuesday_desk
+    incident_id = incident_of(desk, slow())
+    first = desk.post(f"/incidents/{incident_id}/silences", ASKED, headers=KEY)
+    assert (first.status_code, "Idempotent-Replay" in first.headers) == (201, False)
+    desk.clock.advance(timedelta(hours=1))
+    again = desk.post(f"/incidents/{incident_id}/silences", ASKED, headers=KEY)
+    assert (again.status_code, again.headers["Idempotent-Replay"]) == (200, "true")
+    assert again.get_json() == first.get_json()
+    other = desk.post(f"/incidents/{incident_id}/silences", {**ASKED, "duration": "3h"}, headers=KEY)
+    assert other.status_code == 409
+    assert list(desk.upstream.alertmanager.known_silences) == ["silence-1"]
+
+
+def test_a_crash_after_the_call_is_made_good_by_the_repeat(tuesday_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = tuesday_desk
+    incident_id = incident_of(desk, slow("london"), slow("sydney"))
+    ask = desk.upstream.alertmanager.create_silence
+
+    class PowerCut(BaseException):
+        pass
+
+    def cut(*arguments: Any, **options: Any) -> str:
+        ask(*arguments, **options)
+        raise PowerCut
+
+    with monkeypatch.context() as crashed:
+        crashed.setattr(desk.upstream.alertmanager, "create_silence", cut)
+        with pytest.raises(PowerCut):
+            desk.post(f"/incidents/{incident_id}/silences", ASKED, headers=KEY)
+    assert list(desk.upstream.alertmanager.known_silences) == ["silence-1"]
+
+    early = desk.post(f"/incidents/{incident_id}/silences", ASKED, headers=KEY)
+    assert (early.status_code, early.get_json()["retryable"]) == (503, True), "perhaps it is still at it"
+    desk.clock.advance(timedelta(minutes=2))
+    again = desk.post(f"/incidents/{incident_id}/silences", ASKED, headers=KEY)
+    assert again.status_code == 201, again.text
+    assert again.get_json()["silenceIds"] == ["silence-1", "silence-2"]
+    assert again.get_json()["endsAt"] == format_timestamp(TUESDAY + timedelta(hours=2))
+    assert len(desk.upstream.alertmanager.known_silences) == 2
+    assert desk.get(f"/incidents/{incident_id}")["updates"][0]["detail"]["silence_ids"] == ["silence-1", "silence-2"]
+
+
+def test_trouble_and_refusals_leave_the_key_free(tuesday_desk: Desk) -> None:
+    desk = tuesday_desk
+    incident_id = incident_of(desk, slow())
+    path = f"/incidents/{incident_id}/silences"
+    desk.upstream.alertmanager.down = True
+    assert desk.post(path, ASKED, headers=KEY).status_code == 503
+    desk.upstream.alertmanager.down = False
+    desk.upstream.alertmanager.refuses = "at least one matcher must not match the empty string"
+    assert desk.post(path, ASKED, headers=KEY).status_code == 422
+    desk.upstream.alertmanager.refuses = ""
+    assert desk.post(path, ASKED, headers=KEY).status_code == 201
+    assert list(desk.upstream.alertmanager.known_silences) == ["silence-1"]
+
+
+def test_a_key_works_while_the_database_is_free(tuesday_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call of Alertmanager is made with no transaction open: another writer gets its turn meanwhile."""
+    desk = tuesday_desk
+    incident_id = incident_of(desk, slow())
+    ask = desk.upstream.alertmanager.create_silence
+
+    def meanwhile(*arguments: Any, **options: Any) -> str:
+        with desk.receiver.database.write(within=1.0):
+            return ask(*arguments, **options)
+
+    monkeypatch.setattr(desk.upstream.alertmanager, "create_silence", meanwhile)
+    assert desk.post(f"/incidents/{incident_id}/silences", ASKED, headers=KEY).status_code == 201
