@@ -20,12 +20,14 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable
 
 def chromium() -> str:
     """Return the browser's executable, installing Debian's package if need be."""
+    # Another worker of the suite may be installing it just now.
+    locked = ["apt-get", "-o", "DPkg::Lock::Timeout=300"]
     for attempt in range(2):
         found = next((path for name in _NAMES if (path := shutil.which(name))), None)
         if found is not None:
             return found
         if attempt == 0:
-            for argv in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "chromium"]):
+            for argv in ([*locked, "update", "-qq"], [*locked, "install", "-y", "-qq", "chromium"]):
                 subprocess.run(argv, check=False, capture_output=True)
     pytest.fail("Chromium is missing: install the package `chromium`")
 
