@@ -25,6 +25,7 @@ from wedsync_core.web.operations import Parameter, operation
 from wedsync_core.web.responses import json_response
 
 VIEWERS = frozenset({Role.VIEWER})
+SEND_BUFFER = 64 * 1024
 
 
 class UpgradeNeeded(Problem):
@@ -118,6 +119,8 @@ def _take_over() -> socket.socket:
     if not isinstance(theirs, socket.socket):
         raise Unavailable("this server cannot hand its connections over")
     ours = theirs.dup()
+    # What waits for a slow listener is to wait where it is counted, not in the kernel.
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     left, right = socket.socketpair()
     with left, right:
         os.dup2(left.fileno(), theirs.fileno(), inheritable=False)

@@ -16,6 +16,8 @@ from wedsync_core.web.auth import Principal
 
 LARGEST_BACKLOG = 1024 * 1024
 """Bytes that wait for a slow listener before it is dropped."""
+PAST_AHEAD = LARGEST_BACKLOG // 4
+"""Bytes of the past that are handed over before the listener has to read: only what is new may not wait."""
 LARGEST_WISH = 16 * 1024
 MOST_WISHES = 20
 WISHES_WITHIN = 10.0
@@ -53,11 +55,14 @@ class Connection(asyncio.Protocol):
         self._reason = "client"
         self._waiting_for_pong = False
         self._timers: list[asyncio.TimerHandle] = []
+        self._room = asyncio.Event()
+        self._room.set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Answer the handshake and begin to ping."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 -- narrows the type: a socket's always is
         self._transport = transport
+        transport.set_write_buffer_limits(high=PAST_AHEAD)
         self._flush()
         self._later(PING_SECONDS, self._ping)
         self._later(LONGEST.total_seconds(), lambda: self.close(GOING_AWAY, "expired"))
@@ -90,7 +95,20 @@ class Connection(asyncio.Protocol):
         del error
         for timer in self._timers:
             timer.cancel()
+        self._room.set()
         self._hub.left(self, self._reason)
+
+    def pause_writing(self) -> None:
+        """Note that the listener has fallen behind."""
+        self._room.clear()
+
+    def resume_writing(self) -> None:
+        """Note that it has caught up."""
+        self._room.set()
+
+    async def room(self) -> None:
+        """Wait until the listener has read most of what it was told; or has gone."""
+        await self._room.wait()
 
     def tell(self, frame: bytes) -> None:
         """Hand a ready frame over; a listener that has fallen too far behind is dropped instead."""
@@ -105,6 +123,11 @@ class Connection(asyncio.Protocol):
         if waiting > LARGEST_BACKLOG:
             self._reason = "slow"
             self._transport.abort()
+
+    def tell_past(self, frame: bytes) -> None:
+        """Hand over a frame of what was missed, before all that is held back."""
+        if self._transport is not None and self._protocol.state is State.OPEN:
+            self._transport.write(frame)
 
     def release(self) -> None:
         """Hand over what was held back while the past was told."""

@@ -143,20 +143,20 @@ class Hub:
         task.add_done_callback(self._tasks.discard)
 
     async def _tell_past(self, connection: Connection, channels: frozenset[str], after: int, upto: int) -> None:
-        held, problem = connection.held, ""
+        problem = ""
         try:
             past = await asyncio.get_running_loop().run_in_executor(None, self._past, after, upto)
         except Unavailable as error:
             past, problem = None, str(error)
-        connection.held = None
         if past is None:
             # Nothing is claimed that cannot be kept: the client reads the present by the API.
             reason = problem or "more was missed than is told again"
-            self._answer(connection, "resync", {"after": after, "reason": reason})
+            told = Message("resync", {"after": after, "reason": reason}, frozenset(), upto)
+            connection.tell_past(frame_of(told.text(self._clock.now())))
         for message in past or ():
             if message.channels & channels:
-                connection.tell(frame_of(message.text(self._clock.now())))
-        connection.held = held
+                connection.tell_past(frame_of(message.text(self._clock.now())))
+                await connection.room()
         connection.release()
 
     def _told(self, messages: list[Message], newest: int) -> None:

@@ -150,7 +150,9 @@ def test_an_encoding_that_is_not_taken(desk: ErrorDesk, encoding: str) -> None:
     assert (answer.status_code, answer.headers["Accept-Encoding"]) == (415, "gzip, br, deflate")
 
 
-@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(_envelope())[:-9], b""])
+@pytest.mark.parametrize(
+    "body", [b"no gzip", gzip.compress(_envelope())[:-9], b""], ids=["no gzip", "cut short", "nothing"]
+)
 def test_a_broken_stream_is_malformed(desk: ErrorDesk, body: bytes) -> None:
     assert _post(desk, body, **{"Content-Encoding": "gzip"}).status_code == 400
 
