@@ -41,6 +41,7 @@ bench: ## the benchmarks, each printing its figures
 	@$(BIN)/python -m benchmarks.time_to_page
 	@$(BIN)/python -m benchmarks.webhook_throughput
 	@$(BIN)/python -m benchmarks.alert_storm
+	@$(BIN)/python -m benchmarks.live
 	@$(BIN)/python -m benchmarks.errors
 
 clean: ## forget the virtual environment, the binaries and all data
