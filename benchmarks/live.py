@@ -105,9 +105,8 @@ async def measure(desk: Desk, port: int, secrets: Path, listeners: int, changes:
         print(table({"first listener": first, "last listener": last, "between them": spread}))
         slow = series(desk.url, secrets / "viewer", 'wedsync_live_connections_ended_total{reason="slow"}')
         print(f"{listeners} listeners, {changes} changes; dropped for reading nothing: {slow:.0f}")
-        print(
-            f"memory: {(connected - idle) / 2**20:.0f} MiB for the listeners, {(peak - connected) / 2**20:.0f} MiB more at most"
-        )
+        listening_costs, telling_costs = (connected - idle) / 2**20, (peak - connected) / 2**20
+        print(f"memory: {listening_costs:.0f} MiB for the listeners, {telling_costs:.0f} MiB more at most")
 
 
 def main() -> int:

@@ -21,6 +21,7 @@ MOST_TOGETHER = 20_000
 _CLAIMING = 259_000_002
 """Key of the PostgreSQL advisory lock under which pages are claimed: two replicas may not fill one slot twice."""
 _CHUNK = 5_000
+"""Values in one statement; SQLite takes 32,766, PostgreSQL 65,535."""
 # Built once: building a statement costs more than running it, and a storm makes many calls.
 _BEGIN_CALL = insert(ATTEMPTS).returning(ATTEMPTS.c.id)
 _BEGIN_PAGES = (
@@ -28,7 +29,6 @@ _BEGIN_PAGES = (
     .where(NOTIFICATIONS.c.id.in_(bindparam("pages", expanding=True)), NOTIFICATIONS.c.state == "queued")
     .values(attempts=NOTIFICATIONS.c.attempts + 1)
 )
-"""Values in one statement; SQLite takes 32,766, PostgreSQL 65,535."""
 
 
 @dataclass(frozen=True)
