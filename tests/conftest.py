@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import structlog
 
@@ -16,7 +17,12 @@ from tests.programs import obtain
 
 
 def pytest_configure() -> None:
-    """Log plainly: with a library for it about, a traceback drawn with all its variables takes half a second."""
+    """Hold no example to a time, and log plainly.
+
+    With a library for it about, a traceback drawn with all its variables takes half a second.
+    """
+    hypothesis.settings.register_profile("wedsync", deadline=None)
+    hypothesis.settings.load_profile("wedsync")
     plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
 
