@@ -24,7 +24,7 @@ check: ## lint, types, walls and unit tests, in under a minute
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest -q tests/unit
+	@$(BIN)/python -m pytest -q -n auto --dist loadgroup tests/unit
 
 faults: ## every kill, power cut, storm and outage many times; takes hours
 	@$(PYTHON) -m demo.stack.environment --lock requirements-dev.lock
