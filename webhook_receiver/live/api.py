@@ -14,17 +14,16 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from webhook_receiver.live.connection import LARGEST_WISH
-from webhook_receiver.live.hub import Hub
+from webhook_receiver.live.hub import LISTENERS, Hub
 from webhook_receiver.live.metrics import LiveMetrics
 from webhook_receiver.live.tickets import Tickets
 from wedsync_core.clock import format_timestamp
 from wedsync_core.problems import Forbidden, Malformed, Problem, Unauthenticated, Unavailable
 from wedsync_core.web.application import API, caller
-from wedsync_core.web.auth import Principal, Role, Tokens, require_role
+from wedsync_core.web.auth import Principal, Tokens, require_role
 from wedsync_core.web.operations import Parameter, operation
 from wedsync_core.web.responses import json_response
 
-VIEWERS = frozenset({Role.VIEWER})
 SEND_BUFFER = 64 * 1024
 
 
@@ -52,7 +51,7 @@ def create_live_blueprint(
     @room.post("/tickets")
     @operation(
         "A one-use ticket for the WebSocket",
-        VIEWERS,
+        LISTENERS,
         example={"ticket": "s0me-random-text", "expiresAt": "2026-06-13T14:00:30Z"},
     )
     def give() -> Response:
@@ -61,7 +60,7 @@ def create_live_blueprint(
         return json_response(answer, 201)
 
     @room.get("")
-    @operation("Says that the WebSocket is spoken here", VIEWERS)
+    @operation("Says that the WebSocket is spoken here", LISTENERS)
     def explain() -> Response:
         raise UpgradeNeeded("this address speaks WebSocket", headers={"Upgrade": "websocket"})
 
@@ -109,7 +108,7 @@ def _admit(tickets: Tickets, tokens: Tokens) -> Principal:
     ticket = request.args.get("ticket")
     authorization = request.headers.get("Authorization")
     principal = tokens.principal_of(authorization) if ticket is None else tickets.take(ticket)
-    require_role(principal, VIEWERS)
+    require_role(principal, LISTENERS)
     return principal
 
 

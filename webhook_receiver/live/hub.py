@@ -17,8 +17,10 @@ from webhook_receiver.live.metrics import LiveMetrics
 from wedsync_core.clock import Clock
 from wedsync_core.problems import FieldProblem, Invalid, Problem, Unavailable
 from wedsync_core.telemetry.logs import get_log
-from wedsync_core.web.auth import Principal, Role
+from wedsync_core.web.auth import Principal, Role, require_role
 
+LISTENERS = frozenset({Role.VIEWER})
+"""Who may listen, looked at with every subscription."""
 Past = Callable[[int, int], list[Message] | None]
 """Returns the messages after one number up to another, oldest first; None: they are too many. Raises Unavailable."""
 
@@ -116,7 +118,7 @@ class Hub:
             self._answer(connection, "error", problem.as_json())
 
     def _open(self, connection: Connection, wish: Wish) -> None:
-        _require_viewer(connection.principal)
+        require_role(connection.principal, LISTENERS)
         if len(connection.channels | wish.channels) > MOST_CHANNELS:
             problem = f"a connection has {MOST_CHANNELS} channels at most"
             raise Invalid(f"channels: {problem}", FieldProblem("channels", problem))
@@ -206,11 +208,3 @@ class Hub:
         for connection in list(self._connections):
             connection.close(GOING_AWAY, "stopped")
         await asyncio.sleep(0)
-
-
-def _require_viewer(principal: Principal) -> None:
-    if Role.VIEWER not in principal.role.includes:
-        raise Invalid(
-            f"channels: the role {principal.role.value} may listen to none",
-            FieldProblem("channels", "not for this role"),
-        )
